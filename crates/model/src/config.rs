@@ -1,0 +1,269 @@
+//! A profile's configuration.
+//!
+//! Unknown members are refused, and every member has a default, so that `{}` is a valid
+//! configuration and a misspelt member never goes unnoticed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{FieldError, Kind, ProfileKind};
+
+/// Which revisions of an upstream document leave the ledger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Revisions {
+    /// The newest one at the run's watermark.
+    #[default]
+    Newest,
+    /// All that the ledger had at the run's watermark.
+    All,
+}
+
+/// What a record that breaks an aggregation-only guardrail does to the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnViolation {
+    /// The run fails, naming the record.
+    #[default]
+    Fail,
+    /// The record is left out, listed and counted.
+    Quarantine,
+}
+
+/// Compression of payload files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Compression {
+    /// zstd level, 1 to 19.
+    pub level: i32,
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Self { level: 3 }
+    }
+}
+
+/// Whether payload files are sealed. This version seals nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encryption {
+    /// Payload files are readable by whoever holds the bundle.
+    #[default]
+    None,
+}
+
+/// Where a bundle's signatures go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignatureForm {
+    /// As members of the bundle.
+    #[default]
+    InBundle,
+}
+
+/// The template of the attestation. The level that a run reaches is decided by the key that signs
+/// it and stands in the provenance's builder id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Attestation {
+    /// SLSA provenance v1 for build level 2.
+    #[default]
+    #[serde(rename = "slsa-l2")]
+    SlsaL2,
+    /// SLSA provenance v1 for build level 3.
+    #[serde(rename = "slsa-l3")]
+    SlsaL3,
+}
+
+/// Where a bundle is handed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Target {
+    /// The archive, to download.
+    Http,
+}
+
+impl Target {
+    /// The target's type, as metrics and documents name it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Http => "http",
+        }
+    }
+}
+
+/// How long a run's bundle is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Days after completion, 1 to 3,650.
+    pub days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { days: 30 }
+    }
+}
+
+/// A profile's configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProfileConfig {
+    /// The kinds that are exported; none means all that the profile's kind knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kinds: Option<Vec<Kind>>,
+    /// Which revisions leave the ledger.
+    pub revisions: Revisions,
+    /// A part ends after this many records.
+    pub records_per_part: u64,
+    /// A part ends after this many bytes of canonical evidence.
+    pub bytes_per_part: u64,
+    /// Compression of payload files.
+    pub compression: Compression,
+    /// What a broken guardrail does.
+    pub on_violation: OnViolation,
+    /// Whether payload files are sealed.
+    pub encryption: Encryption,
+    /// Where signatures go.
+    pub signatures: SignatureForm,
+    /// The attestation's template.
+    pub attestation: Attestation,
+    /// Where the bundle is handed over.
+    pub targets: Vec<Target>,
+    /// How long the bundle is kept.
+    pub retention: Retention,
+}
+
+impl Default for ProfileConfig {
+    fn default() -> Self {
+        Self {
+            kinds: None,
+            revisions: Revisions::default(),
+            records_per_part: 50_000,
+            bytes_per_part: 128 << 20,
+            compression: Compression::default(),
+            on_violation: OnViolation::default(),
+            encryption: Encryption::default(),
+            signatures: SignatureForm::default(),
+            attestation: Attestation::default(),
+            targets: vec![Target::Http],
+            retention: Retention::default(),
+        }
+    }
+}
+
+impl ProfileConfig {
+    /// What is wrong with this configuration for a profile of `kind`; empty when nothing is.
+    #[must_use]
+    pub fn errors(&self, kind: ProfileKind) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        let mut refuse = |field: &str, message: String| {
+            errors.push(FieldError {
+                field: format!("config.{field}"),
+                message,
+            });
+        };
+        if let Some(kinds) = &self.kinds {
+            if kinds.is_empty() {
+                refuse(
+                    "kinds",
+                    "must not be empty; leave it out for all kinds".into(),
+                );
+            }
+            for (i, wanted) in kinds.iter().enumerate() {
+                if !kind.kinds().contains(wanted) {
+                    refuse(
+                        &format!("kinds[{i}]"),
+                        format!("{kind} never contains {wanted}"),
+                    );
+                }
+                if kinds[..i].contains(wanted) {
+                    refuse(&format!("kinds[{i}]"), format!("{wanted} is named twice"));
+                }
+            }
+        }
+        if !(1..=200_000).contains(&self.records_per_part) {
+            refuse("records_per_part", "must be 1 to 200,000".into());
+        }
+        if !((1 << 16)..=(4 << 30)).contains(&self.bytes_per_part) {
+            refuse("bytes_per_part", "must be 65,536 to 4,294,967,296".into());
+        }
+        if !(1..=19).contains(&self.compression.level) {
+            refuse("compression.level", "must be 1 to 19".into());
+        }
+        if self.targets != [Target::Http] {
+            refuse(
+                "targets",
+                "must be exactly [{\"type\":\"http\"}] in this version".into(),
+            );
+        }
+        if !(1..=3650).contains(&self.retention.days) {
+            refuse("retention.days", "must be 1 to 3,650".into());
+        }
+        errors
+    }
+
+    /// The kinds that a profile of `kind` with this configuration exports, in canonical order.
+    #[must_use]
+    pub fn effective_kinds(&self, kind: ProfileKind) -> Vec<Kind> {
+        let mut kinds = self.kinds.clone().unwrap_or_else(|| kind.kinds().to_vec());
+        kinds.sort_unstable();
+        kinds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_configuration_is_the_default() {
+        let config: ProfileConfig = serde_json::from_str("{}").unwrap();
+        assert_eq!(config, ProfileConfig::default());
+        assert!(config.errors(ProfileKind::JsonRaw).is_empty());
+    }
+
+    #[test]
+    fn misspelt_members_are_refused_by_name() {
+        for (text, name) in [
+            (r#"{"record_per_part":1}"#, "record_per_part"),
+            (r#"{"compression":{"lvl":1}}"#, "lvl"),
+            (r#"{"targets":[{"type":"http","url":"x"}]}"#, "url"),
+        ] {
+            let error = serde_json::from_str::<ProfileConfig>(text)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn values_out_of_range_name_their_field() {
+        let config = ProfileConfig {
+            kinds: Some(vec![Kind::Finding]),
+            records_per_part: 0,
+            bytes_per_part: 1,
+            compression: Compression { level: 40 },
+            targets: vec![],
+            retention: Retention { days: 0 },
+            ..ProfileConfig::default()
+        };
+        let fields: Vec<_> = config
+            .errors(ProfileKind::JsonRaw)
+            .into_iter()
+            .map(|e| e.field)
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                "config.kinds[0]",
+                "config.records_per_part",
+                "config.bytes_per_part",
+                "config.compression.level",
+                "config.targets",
+                "config.retention.days"
+            ]
+        );
+    }
+}

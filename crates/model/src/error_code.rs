@@ -1,0 +1,180 @@
+//! The catalogue of error codes. `docs/errors.md` is generated from it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The request, the input or the environment has to change.
+    User,
+    /// Export Center is at fault: please report it.
+    Ours,
+    /// The same again may succeed.
+    TryAgain,
+    /// What was checked is not what it claims to be.
+    Evidence,
+}
+
+impl Fault {
+    /// The fault in words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "the request or its input",
+            Self::Ours => "Export Center",
+            Self::TryAgain => "nobody; try again",
+            Self::Evidence => "what was checked",
+        }
+    }
+}
+
+macro_rules! catalogue {
+    ($($variant:ident $code:literal $fault:ident $exit:literal $meaning:literal $action:literal;)*) => {
+        /// A documented error code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ErrorCode {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl ErrorCode {
+            /// Every code, in the catalogue's order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The code's text, which never changes.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// Whose fault it is.
+            #[must_use]
+            pub fn fault(self) -> Fault {
+                match self { $(Self::$variant => Fault::$fault,)* }
+            }
+
+            /// The exit code of a command that ends with it.
+            #[must_use]
+            pub fn exit_code(self) -> u8 {
+                match self { $(Self::$variant => $exit,)* }
+            }
+
+            /// What it means.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+
+            /// What to do about it.
+            #[must_use]
+            pub fn action(self) -> &'static str {
+                match self { $(Self::$variant => $action,)* }
+            }
+        }
+    };
+}
+
+catalogue! {
+    NotJson "ERR_NOT_JSON" User 3 "An input is not a JSON document." "Look at the named file and line; mend or leave out the document.";
+    InvalidUtf8 "ERR_INVALID_UTF8" User 3 "An input contains bytes that are not UTF-8." "Convert the document to UTF-8 at its source.";
+    LoneSurrogate "ERR_LONE_SURROGATE" User 3 "A string contains half of a surrogate pair, which no Unicode text can." "Mend the document at its source.";
+    DuplicateMember "ERR_DUPLICATE_MEMBER" User 3 "An object names the same member twice, so that readers would disagree about its value." "Mend the document at its source.";
+    TooDeep "ERR_TOO_DEEP" User 3 "A document is nested deeper than the limit." "Mend the document at its source.";
+    RecordTooLarge "ERR_RECORD_TOO_LARGE" User 3 "A record is larger than the ledger's limit of 64 MiB." "Split the document at its source.";
+    Compressed "ERR_COMPRESSED_INPUT" User 3 "A compressed input is truncated or damaged." "Fetch the file again.";
+    UnsafeArchive "ERR_UNSAFE_ARCHIVE" User 3 "An archive contains a member that could be written outside its folder, a link, a duplicate, or one of an absurd size." "Do not unpack it with other tools either; ask where it came from.";
+    UnknownFormat "ERR_UNKNOWN_FORMAT" User 3 "A document is of no format that can be imported." "Name the format with `--format`, or leave the file out.";
+    InvalidRecord "ERR_INVALID_RECORD" User 3 "A ledger record, finding or snapshot misses a member or has one of the wrong form." "Mend the record; the message names the member.";
+    AocDerivedField "ERR_AOC_DERIVED_FIELD" User 3 "A raw record carries a field that somebody derived (such as a severity or a risk score); the ledger aggregates and never derives." "Import the document as its publisher gave it.";
+    AocContentHash "ERR_AOC_CONTENT_HASH" User 3 "The content hash of a record is not the hash of its content." "The record changed after it was collected; collect it again.";
+    AocProvenance "ERR_AOC_PROVENANCE" User 3 "A raw record does not say where it came from." "Add `source` and `upstream.upstream_id`.";
+    OtherTenant "ERR_OTHER_TENANT" User 3 "A record belongs to another tenant than the one that was named." "Import it with its own tenant, or without `--tenant`.";
+    IdConflict "ERR_ID_CONFLICT" User 3 "A record has the `_id` of another one with other content." "The ledger never overwrites; give the new content an id of its own.";
+    SnapshotFrozen "ERR_SNAPSHOT_FROZEN" User 3 "A policy snapshot that a run refers to cannot change any more." "Import the findings under a new snapshot.";
+    InvalidRequest "ERR_INVALID_REQUEST" User 2 "A request has an unknown or wrong member." "The message names each member and what it should be.";
+    CrossTenant "ERR_CROSS_TENANT" User 2 "A request selects another tenant's records." "Run the export as that tenant.";
+    UnknownProfile "ERR_UNKNOWN_PROFILE" User 2 "There is no profile of that name." "`exportctl profile list` shows what there is.";
+    ProfileExists "ERR_PROFILE_EXISTS" User 2 "There is a profile of that name already." "Choose another name, or `exportctl profile update`.";
+    BuiltinProfile "ERR_BUILTIN_PROFILE" User 2 "A built-in profile cannot be changed." "Create a profile of your own with the same kind.";
+    UnknownVariant "ERR_UNKNOWN_VARIANT" User 2 "No adapter of this version makes what the profile asks for." "`exportctl adapters` shows what there is.";
+    UnknownSnapshot "ERR_UNKNOWN_SNAPSHOT" User 2 "There is no such policy snapshot, or none at all." "Import a policy snapshot and its findings, or name another with `--policy-snapshot`.";
+    AsOfUnknown "ERR_AS_OF_UNKNOWN" User 2 "The ledger never was in the state that `as_of` names." "Name a watermark of a past run, or a time that is not before the ledger's first import.";
+    UnknownRun "ERR_UNKNOWN_RUN" User 2 "There is no such run." "`exportctl runs list` shows what there is.";
+    AmbiguousTenant "ERR_AMBIGUOUS_TENANT" User 2 "The ledger holds several tenants' records and none was named." "Say which with `--tenant`, or set EXPORT_TENANT.";
+    NotReady "ERR_NOT_READY" User 2 "The run has no bundle yet." "Wait until it has completed.";
+    RunEnded "ERR_RUN_ENDED" User 2 "The run has ended already." "Nothing to do.";
+    InputDrift "ERR_INPUT_DRIFT" User 4 "What the ledger gave is not what its index promised when the run was planned: the ledger was altered, or has lost data." "Check the ledger's storage; no bundle was made.";
+    TooManyParts "ERR_TOO_MANY_PARTS" User 4 "The selection has more than 10,000 parts." "Narrow the selection, or raise `records_per_part` and `bytes_per_part`.";
+    Cancelled "ERR_CANCELLED" User 5 "The run was cancelled." "Submit it again if that was a mistake.";
+    RetriesExhausted "ERR_RETRIES_EXHAUSTED" TryAgain 4 "A step failed too often; the message says how it failed the last time." "Mend the cause and submit the run again.";
+    Storage "ERR_STORAGE" TryAgain 6 "Something could not be read from or written to storage." "The message names the file or store and the cause.";
+    DiskFull "ERR_DISK_FULL" TryAgain 6 "There is no space left where something had to be written." "Free space and run the command again; nothing half done was kept.";
+    ReadOnly "ERR_READ_ONLY" User 6 "The home cannot be written to." "Choose another with `--home`, or mend its permissions.";
+    HomeNewer "ERR_HOME_NEWER" User 6 "The home was written by a newer version, whose schema this one does not know." "Use that version, or another home.";
+    HomeDamaged "ERR_HOME_DAMAGED" User 6 "A database of the home is damaged or not one of ours." "Restore the home from a backup, or use another.";
+    KeyUnreadable "ERR_KEY_UNREADABLE" User 7 "A key file is not an ECDSA P-256 key in a form that can be read." "Give a PEM file: PKCS#8, or as cosign writes it.";
+    KeyPassword "ERR_KEY_PASSWORD" User 7 "The key is encrypted and its password is missing or wrong." "Set COSIGN_PASSWORD.";
+    SigningFailed "ERR_SIGNING_FAILED" TryAgain 4 "The signer could not sign." "The message says what it answered.";
+    BadSignature "ERR_BAD_SIGNATURE" Evidence 10 "A signature does not belong to the document that it signs." "Do not use the bundle; fetch it again from where it came from.";
+    Altered "ERR_ALTERED" Evidence 11 "A file of the bundle is not the one that was signed." "Do not use the bundle; fetch it again from where it came from.";
+    Incomplete "ERR_INCOMPLETE" Evidence 12 "The bundle misses a file, or ends too early." "Fetch it again.";
+    NotABundle "ERR_NOT_A_BUNDLE" Evidence 13 "The input is no bundle." "Give the `bundle.tar` that an export wrote, or the folder it was unpacked to.";
+    WrongKey "ERR_WRONG_KEY" Evidence 14 "The bundle was signed by another key than the one that is trusted." "Compare fingerprints with whoever signed it.";
+    NoKey "ERR_NO_KEY" User 15 "There is no key to verify the bundle with: nothing was verified." "Give the signer's public key with `--key`.";
+    Io "ERR_IO" User 6 "A file or folder could not be read or written." "The message names it and the cause.";
+    Usage "ERR_USAGE" User 2 "The command line is wrong." "`exportctl help` shows how it is meant.";
+    Internal "ERR_INTERNAL" Ours 1 "Something that cannot happen happened." "Please report it, with the message.";
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that is no error code.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no error code of this version")]
+pub struct UnknownErrorCode(String);
+
+impl FromStr for ErrorCode {
+    type Err = UnknownErrorCode;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|code| code.as_str() == text)
+            .ok_or_else(|| UnknownErrorCode(text.chars().take(80).collect()))
+    }
+}
+
+impl Serialize for ErrorCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ErrorCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_parse_back() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in ErrorCode::ALL {
+            assert!(seen.insert(code.as_str()), "{code} twice");
+            assert_eq!(code.as_str().parse::<ErrorCode>().unwrap(), *code);
+            assert!(code.exit_code() != 0);
+        }
+    }
+}

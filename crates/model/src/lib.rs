@@ -1,0 +1,41 @@
+//! The words of Export Center: runs, profiles, selectors, parts, work, events and error codes.
+//!
+//! Everything here is data and pure functions over it. No module reads a clock, a random number,
+//! the environment or a file: those enter at the host, as values. That is what makes a run's
+//! content a function of its inputs alone.
+
+mod config;
+mod digest;
+mod error_code;
+mod event;
+mod ids;
+mod kind;
+mod part;
+mod profile;
+mod record;
+mod run;
+mod selectors;
+mod time;
+mod work;
+
+pub use config::{
+    Attestation, Compression, Encryption, OnViolation, ProfileConfig, Retention, Revisions,
+    SignatureForm, Target,
+};
+pub use digest::{InputHasher, Sha256Digest, Sha256ParseError};
+pub use error_code::{ErrorCode, Fault};
+pub use event::{Event, EventBody};
+pub use ids::{InvalidName, ObjectKey, ObjectPrefix, RunId, RunKey, Tenant};
+pub use kind::{Kind, ProfileKind, UnknownKind};
+pub use part::{Part, PartOutput, QuarantinedRecord, SourceTally};
+pub use profile::{Profile, builtin_profiles};
+pub use record::{AdmittedRecord, Facets, IndexEntry, Position, Source};
+pub use run::{
+    Archive, AsOf, Cancellation, Distribution, DistributionStatus, Failure, PolicySnapshot,
+    Published, Run, RunOptions, RunStatus,
+};
+pub use selectors::{
+    CompiledSelectors, Criteria, FieldError, ProductPattern, RecordedWindow, Selectors,
+};
+pub use time::{Timestamp, TimestampError};
+pub use work::{Lease, Message, Phase, Slots, Work, WorkId};

@@ -1,0 +1,255 @@
+//! Runs: one export, from submission to hand-over.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ErrorCode, ObjectKey, Profile, RunKey, Selectors, Sha256Digest, Target, Timestamp};
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// Submitted; waits for a slot or for its plan.
+    Pending,
+    /// Its watermark and parts are fixed.
+    Planned,
+    /// Parts are being written.
+    Exporting,
+    /// Parts are being merged into one file.
+    Assembling,
+    /// The documents are being written and signed.
+    Signing,
+    /// The bundle is being handed over.
+    Distributing,
+    /// Every target has the bundle.
+    Completed,
+    /// Signed, but a target failed for good; `retry` hands over again.
+    Undelivered,
+    /// Ended with an error; no payload bytes are kept.
+    Failed,
+    /// Cancellation was asked for; work is winding down.
+    Cancelling,
+    /// Cancelled; no payload bytes are kept.
+    Aborted,
+}
+
+impl RunStatus {
+    /// Whether nothing more happens to the run by itself.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(
+            self,
+            Self::Completed | Self::Undelivered | Self::Failed | Self::Aborted
+        )
+    }
+
+    /// The status's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Planned => "planned",
+            Self::Exporting => "exporting",
+            Self::Assembling => "assembling",
+            Self::Signing => "signing",
+            Self::Distributing => "distributing",
+            Self::Completed => "completed",
+            Self::Undelivered => "undelivered",
+            Self::Failed => "failed",
+            Self::Cancelling => "cancelling",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
+impl fmt::Display for RunStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A state of the ledger that a request names: by watermark, or by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AsOf {
+    /// The ledger as it was at this watermark.
+    Watermark(u64),
+    /// The ledger as it was at this time.
+    Time(Timestamp),
+}
+
+/// What a request may add to its selectors.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunOptions {
+    /// The policy snapshot to export; none for the newest at submission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_snapshot_id: Option<String>,
+    /// The ledger's state to export; none for the newest when the run is planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<AsOf>,
+}
+
+/// A policy snapshot, as the policy engine describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySnapshot {
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Hash over what the policy engine evaluated.
+    pub inputs_hash: Sha256Digest,
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub policy_snapshot_id: String,
+    /// The version of the policy.
+    pub policy_version: String,
+    /// Who owns it.
+    pub tenant: crate::Tenant,
+}
+
+/// Why a run failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The code.
+    pub error_code: ErrorCode,
+    /// What happened, to what.
+    pub detail: String,
+}
+
+/// Who cancelled a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancellation {
+    /// Who asked.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The signed set of documents. Everything after signing reads only what this names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// The lease token under which the documents were written.
+    pub token: String,
+    /// The content digest.
+    pub content_digest: Sha256Digest,
+    /// SHA-256 of `export.json`.
+    pub manifest_sha256: Sha256Digest,
+    /// The signing key's fingerprint, `sha256:…` over its SPKI DER.
+    pub key_fingerprint: String,
+    /// The signer's own name of the key.
+    pub key_id: String,
+    /// Every member of the bundle in archive order: path, object, size.
+    pub members: Vec<(String, ObjectKey, u64)>,
+}
+
+/// The finished archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archive {
+    /// Where it lies.
+    pub object: ObjectKey,
+    /// Its size.
+    pub size: u64,
+    /// Its SHA-256.
+    pub sha256: Sha256Digest,
+}
+
+/// Where a distribution stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DistributionStatus {
+    /// Not handed over yet.
+    Pending,
+    /// The target has it.
+    Delivered,
+    /// The target failed for good.
+    Failed,
+}
+
+/// One target of a run. A row of `export_distributions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Distribution {
+    /// The run.
+    pub run: RunKey,
+    /// Counts from 0 in the profile's list.
+    pub index: u32,
+    /// The target.
+    pub target: Target,
+    /// Where it stands.
+    pub status: DistributionStatus,
+    /// What a driver needs to go on after a stop: its own words, empty at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<serde_json::Value>,
+    /// The archive, for a target that makes one.
+    pub archive: Option<Archive>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// The row's version, 0 before it is stored.
+    #[serde(default)]
+    pub rev: u64,
+}
+
+/// A run. What it was asked for never changes after submission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The run's id and its tenant.
+    #[serde(flatten)]
+    pub key: RunKey,
+    /// The profile's revision that it runs.
+    pub profile: Profile,
+    /// Which records.
+    pub selectors: Selectors,
+    /// What else was asked for.
+    pub options: RunOptions,
+    /// Who asked.
+    pub requested_by: String,
+    /// When.
+    pub submitted_at: Timestamp,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Whether it holds one of its tenant's slots.
+    pub admitted: bool,
+    /// The ledger's state that it exports, once planned.
+    pub watermark: Option<u64>,
+    /// The policy snapshot that it exports, where the profile needs one.
+    pub policy_snapshot: Option<PolicySnapshot>,
+    /// What each source gives: (kind, source, records, hash), in canonical order of kind and source.
+    pub sources: Vec<(crate::Kind, crate::SourceTally)>,
+    /// For each SBOM subject that the selectors name: the `_id`s of the SBOMs behind it.
+    pub sboms: BTreeMap<String, Vec<String>>,
+    /// How many parts it has.
+    pub parts: u32,
+    /// How many of them are not done.
+    pub parts_left: u32,
+    /// Records planned.
+    pub records_planned: u64,
+    /// Canonical bytes planned.
+    pub bytes_planned: u64,
+    /// Records of parts that are done.
+    pub records: u64,
+    /// Canonical bytes of parts that are done.
+    pub bytes: u64,
+    /// Records that were quarantined in parts that are done.
+    pub quarantined: u64,
+    /// The signed set.
+    pub published: Option<Published>,
+    /// How many targets do not have the bundle yet.
+    pub targets_left: u32,
+    /// The archive, once made.
+    pub archive: Option<Archive>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// Who cancelled it.
+    pub cancellation: Option<Cancellation>,
+    /// When planning began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// Sequence number of its newest event.
+    pub last_seq: u64,
+    /// The row's version, 0 before it is stored.
+    #[serde(default)]
+    pub rev: u64,
+}
