@@ -1,0 +1,27 @@
+//! The embedded default: every port on SQLite and a directory.
+//!
+//! Everything lies in one folder, the [`Home`]: three SQLite files (run state, queue, ledger), the
+//! objects as plain files, the keys, and a lock file for each process that uses it. Several
+//! processes may use one home at once; SQLite's locks order their writes, and each process wakes
+//! for what the others wrote by looking ten times a second.
+//!
+//! This crate is part of the host: it reads the clock, makes random names and touches files. What
+//! it promises is in the ports' docs and checked by their conformance suites.
+
+mod failure;
+mod home;
+mod host;
+mod ledger;
+mod objects;
+mod queue;
+mod signer;
+mod state;
+mod store;
+
+pub use home::Home;
+pub use host::{HostLock, RandomIds, SystemClock};
+pub use ledger::{EmbeddedLedger, GUARDRAILS_VERSION, Import, Imported};
+pub use objects::DirectoryObjects;
+pub use queue::{MAX_RECEIVES, SqliteQueue};
+pub use signer::{FileSigner, generate_key_pair, trust_key, trusted_keys};
+pub use state::SqliteState;

@@ -1,0 +1,304 @@
+//! The queues in one SQLite file: a table with visibility times.
+//!
+//! A receipt is the message's number and how often it was received, so that a later delivery makes
+//! an earlier one's receipt stale by itself. Receivers in this process are woken by a send; what
+//! other processes send is found by looking ten times a second.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use export_model::{Phase, Timestamp};
+use export_ports::{Clock, Delivery, PortError, PortErrorKind, Queue, QueueStats};
+use rusqlite::{OptionalExtension as _, Transaction, params};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::failure::Failure;
+use crate::store::{Schema, Store};
+
+/// How often a message is received before it is put aside.
+pub const MAX_RECEIVES: u32 = 10;
+
+/// How often messages are looked for that another process sent.
+const POLL: Duration = Duration::from_millis(100);
+
+const QUEUE: Schema = Schema {
+    what: "queue",
+    application_id: 0x4558_4351, // "EXCQ"
+    migrations: &["
+CREATE TABLE messages(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    phase TEXT NOT NULL,
+    body TEXT NOT NULL,
+    visible_at INTEGER NOT NULL,
+    receives INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX messages_by_time ON messages(phase, visible_at, id);
+CREATE TABLE dead_letters(
+    id INTEGER PRIMARY KEY,
+    phase TEXT NOT NULL,
+    body TEXT NOT NULL,
+    receives INTEGER NOT NULL,
+    died_at INTEGER NOT NULL
+) STRICT;
+"],
+    page_size: 4096,
+    writer_cache: 1024,
+    reader_cache: 512,
+    checkpoint_pages: 1000,
+};
+
+/// The queues of a home.
+#[derive(Clone)]
+pub struct SqliteQueue {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    /// Counts this process's sends, one counter a phase.
+    sent: Arc<[watch::Sender<u64>; 4]>,
+}
+
+/// What a look for messages found.
+enum Look {
+    Received(Vec<Delivery>),
+    /// Nothing is visible; the next message will be at this time, if there is one.
+    Nothing(Option<Timestamp>),
+}
+
+impl SqliteQueue {
+    /// Opens the file, and makes it when it is missing. Blocks. `clock` decides what is visible.
+    ///
+    /// # Errors
+    /// When it is damaged, newer, not ours, or cannot be written to.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, PortError> {
+        Ok(Self {
+            store: Store::open(path, &QUEUE)?,
+            clock,
+            sent: Arc::new(std::array::from_fn(|_| watch::Sender::new(0))),
+        })
+    }
+
+    fn sent(&self, phase: Phase) -> &watch::Sender<u64> {
+        &self.sent[match phase {
+            Phase::Plan => 0,
+            Phase::Adapter => 1,
+            Phase::Sign => 2,
+            Phase::Distribute => 3,
+        }]
+    }
+
+    async fn look(
+        &self,
+        phase: Phase,
+        limit: usize,
+        visibility: Duration,
+    ) -> Result<Look, PortError> {
+        let now = self.clock.now();
+        // Asked without the write lock first: most looks find nothing.
+        let next: Option<i64> = self
+            .store
+            .read("looking for messages", move |connection| {
+                Ok(connection
+                    .prepare_cached("SELECT min(visible_at) FROM messages WHERE phase = ?1")?
+                    .query_row([phase.as_str()], |row| row.get(0))?)
+            })
+            .await?;
+        if next.is_none_or(|next| next > now.0) {
+            return Ok(Look::Nothing(next.map(Timestamp)));
+        }
+        self.store
+            .write("receiving messages", move |transaction| {
+                take(transaction, phase, limit, now, visibility)
+            })
+            .await
+            .map(Look::Received)
+    }
+}
+
+/// Hides up to `limit` visible messages, and puts those aside that were received too often.
+fn take(
+    transaction: &Transaction<'_>,
+    phase: Phase,
+    limit: usize,
+    now: Timestamp,
+    visibility: Duration,
+) -> Result<Vec<Delivery>, Failure> {
+    let mut deliveries = Vec::new();
+    while deliveries.len() < limit {
+        let found: Option<(i64, String, u32)> = transaction
+            .prepare_cached(
+                "SELECT id, body, receives FROM messages
+                 WHERE phase = ?1 AND visible_at <= ?2 ORDER BY visible_at, id LIMIT 1",
+            )?
+            .query_row(params![phase.as_str(), now.0], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
+        let Some((id, body, receives)) = found else {
+            break;
+        };
+        // What cannot be read cannot be worked on either; it must not stop what comes after it.
+        let message = serde_json::from_str(&body).ok();
+        let (Some(message), true) = (message, receives < MAX_RECEIVES) else {
+            transaction
+                .prepare_cached("INSERT INTO dead_letters VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute(params![id, phase.as_str(), body, receives, now.0])?;
+            transaction
+                .prepare_cached("DELETE FROM messages WHERE id = ?1")?
+                .execute([id])?;
+            continue;
+        };
+        let receives = receives + 1;
+        transaction
+            .prepare_cached("UPDATE messages SET visible_at = ?2, receives = ?3 WHERE id = ?1")?
+            .execute(params![id, later(now, visibility).0, receives])?;
+        deliveries.push(Delivery {
+            message,
+            receipt: format!("{id}-{receives}"),
+            receive_count: receives,
+        });
+    }
+    Ok(deliveries)
+}
+
+/// The time `duration` after `now`; at least a millisecond, so that nothing that was hidden is
+/// received again in the same look.
+fn later(now: Timestamp, duration: Duration) -> Timestamp {
+    now.plus_millis(
+        i64::try_from(duration.as_millis())
+            .unwrap_or(i64::MAX)
+            .max(1),
+    )
+}
+
+/// The message's number and how often it had been received.
+fn receipt(text: &str) -> Option<(i64, u32)> {
+    let (id, receives) = text.split_once('-')?;
+    Some((id.parse().ok()?, receives.parse().ok()?))
+}
+
+#[async_trait]
+impl Queue for SqliteQueue {
+    async fn send(
+        &self,
+        message: &export_model::Message,
+        delay: Duration,
+    ) -> Result<(), PortError> {
+        let phase = message.work.phase();
+        let body = serde_json::to_string(message).map_err(|error| {
+            PortError::because(PortErrorKind::Invalid, "sending a message", error)
+        })?;
+        let now = self.clock.now();
+        let visible_at = if delay.is_zero() {
+            now
+        } else {
+            later(now, delay)
+        };
+        self.store
+            .write("sending a message", move |transaction| {
+                transaction
+                    .prepare_cached(
+                        "INSERT INTO messages(phase, body, visible_at) VALUES (?1, ?2, ?3)",
+                    )?
+                    .execute(params![phase.as_str(), body, visible_at.0])?;
+                Ok(())
+            })
+            .await?;
+        self.sent(phase).send_modify(|sends| *sends += 1);
+        Ok(())
+    }
+
+    async fn receive(
+        &self,
+        phase: Phase,
+        limit: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Delivery>, PortError> {
+        let deadline = Instant::now() + wait;
+        // Subscribed before the first look, so that no send is missed in between.
+        let mut sent = self.sent(phase).subscribe();
+        loop {
+            let next = match self.look(phase, limit, visibility).await? {
+                Look::Received(deliveries) if !deliveries.is_empty() => return Ok(deliveries),
+                // Another receiver was faster, or all were put aside.
+                Look::Received(_) => None,
+                Look::Nothing(next) => next,
+            };
+            let now = Instant::now();
+            if limit == 0 || now >= deadline {
+                return Ok(Vec::new());
+            }
+            let until_next = next.map_or(POLL, |next| {
+                Duration::from_millis(next.millis_since(self.clock.now()).max(1))
+            });
+            let wake = deadline.min(now + POLL.min(until_next));
+            // Whatever ends the wait, it looks again.
+            let _ = tokio::time::timeout_at(wake, sent.changed()).await;
+        }
+    }
+
+    async fn extend(
+        &self,
+        phase: Phase,
+        receipt_text: &str,
+        visibility: Duration,
+    ) -> Result<(), PortError> {
+        let until = later(self.clock.now(), visibility);
+        let name = receipt_text.to_owned();
+        self.store
+            .write("extending a delivery", move |transaction| {
+                let changed = match receipt(&name) {
+                    None => 0,
+                    Some((id, receives)) => transaction
+                        .prepare_cached(
+                            "UPDATE messages SET visible_at = ?4
+                             WHERE id = ?1 AND receives = ?2 AND phase = ?3",
+                        )?
+                        .execute(params![id, receives, phase.as_str(), until.0])?,
+                };
+                if changed == 0 {
+                    return Err(Failure::port(
+                        PortErrorKind::NotFound,
+                        format!("extending delivery {name} of queue {}", phase.as_str()),
+                    ));
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    async fn acknowledge(&self, phase: Phase, receipt_text: &str) -> Result<(), PortError> {
+        let Some((id, receives)) = receipt(receipt_text) else {
+            return Ok(());
+        };
+        self.store
+            .write("acknowledging a delivery", move |transaction| {
+                transaction
+                    .prepare_cached(
+                        "DELETE FROM messages WHERE id = ?1 AND receives = ?2 AND phase = ?3",
+                    )?
+                    .execute(params![id, receives, phase.as_str()])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn stats(&self, phase: Phase) -> Result<QueueStats, PortError> {
+        self.store
+            .read("counting messages", move |connection| {
+                let count = |sql: &str| -> Result<u64, Failure> {
+                    let number: i64 = connection
+                        .prepare_cached(sql)?
+                        .query_row([phase.as_str()], |row| row.get(0))?;
+                    Ok(u64::try_from(number).unwrap_or(0))
+                };
+                Ok(QueueStats {
+                    messages: count("SELECT count(*) FROM messages WHERE phase = ?1")?,
+                    dead: count("SELECT count(*) FROM dead_letters WHERE phase = ?1")?,
+                })
+            })
+            .await
+    }
+}

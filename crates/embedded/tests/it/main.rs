@@ -1,0 +1,8 @@
+//! Integration tests of the embedded backends.
+#![allow(clippy::unwrap_used, clippy::panic)] // These are tests.
+
+mod conformance;
+mod fault;
+mod home;
+mod import;
+mod signer;

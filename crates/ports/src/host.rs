@@ -1,0 +1,28 @@
+//! What only the host knows: the time, new ids, and who is still alive.
+
+use export_model::{RunId, Timestamp};
+
+/// The time.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// New ids. Seeded in simulation, random elsewhere.
+pub trait Ids: Send + Sync {
+    /// An id for a run submitted at `now`; later ids sort after earlier ones.
+    fn run_id(&self, now: Timestamp) -> RunId;
+
+    /// A token for a lease: at least 64 random bits, of letters and digits.
+    fn token(&self) -> String;
+
+    /// The name of this process as a holder of leases.
+    fn holder(&self) -> String;
+}
+
+/// Which holders of leases are known to be gone, so that their work need not wait for a lease to
+/// expire. A host that cannot know says that none is.
+pub trait Liveness: Send + Sync {
+    /// Whether `holder` is certainly gone.
+    fn is_gone(&self, holder: &str) -> bool;
+}

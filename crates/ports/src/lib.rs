@@ -1,0 +1,53 @@
+//! The ports: what the phases of a run need from the world, as small traits.
+//!
+//! A phase knows these traits and nothing behind them. Each has one public conformance suite
+//! ([`conformance`]) that every backend passes, so that what one backend promises all of them
+//! keep; and a fault-injecting wrapper ([`fault`]), so that tests can let any call fail or any
+//! process die at it.
+
+mod error;
+mod evidence;
+mod host;
+mod objects;
+mod queue;
+mod signer;
+mod state;
+
+pub mod conformance;
+pub mod fault;
+
+pub use error::{PortError, PortErrorKind};
+pub use evidence::{
+    Appended, Evidence, LedgerStats, LedgerWriter, PageBudget, PolicyEngine, PolicyWriter,
+    RecordPage, RecordRef, Scan, SourceStats,
+};
+pub use host::{Clock, Ids, Liveness};
+pub use objects::{ObjectMeta, Objects, Upload, UploadState};
+pub use queue::{Delivery, Queue, QueueStats};
+pub use signer::{Signer, SignerLevel};
+pub use state::{Row, RunFilter, State, Transaction, Write};
+
+use std::sync::Arc;
+
+/// Every port, as a phase takes them.
+#[derive(Clone)]
+pub struct Ports {
+    /// Run state.
+    pub state: Arc<dyn State>,
+    /// Payload bytes.
+    pub objects: Arc<dyn Objects>,
+    /// Messages between phases.
+    pub queue: Arc<dyn Queue>,
+    /// Raw evidence.
+    pub ledger: Arc<dyn Evidence>,
+    /// Decisions.
+    pub policy: Arc<dyn PolicyEngine>,
+    /// The signing key.
+    pub signer: Arc<dyn Signer>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids and tokens.
+    pub ids: Arc<dyn Ids>,
+    /// Which processes are gone.
+    pub liveness: Arc<dyn Liveness>,
+}

@@ -1,0 +1,76 @@
+//! The queue port: messages between phases, delivered at least once, in no order.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use export_model::{Message, Phase};
+
+use crate::PortError;
+
+/// A message that was received and is invisible to others for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The message.
+    pub message: Message,
+    /// The queue's name of this delivery; a later delivery of the same message has another.
+    pub receipt: String,
+    /// How often the message was received, this time included.
+    pub receive_count: u32,
+}
+
+/// How many messages a queue holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueStats {
+    /// Messages that wait or are being worked on.
+    pub messages: u64,
+    /// Messages that were received too often and put aside.
+    pub dead: u64,
+}
+
+/// Messages between phases, one queue a phase.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// Sends a message, visible after `delay`. Durable when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be sent; it may have been sent all the same.
+    async fn send(&self, message: &Message, delay: Duration) -> Result<(), PortError>;
+
+    /// Receives up to `limit` messages of a phase and hides them for `visibility`. Where there are
+    /// none, waits up to `wait` for the first. A message that was received too often (the queue's
+    /// own limit) goes to the dead letters instead.
+    ///
+    /// # Errors
+    /// When the queue cannot be asked.
+    async fn receive(
+        &self,
+        phase: Phase,
+        limit: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Delivery>, PortError>;
+
+    /// Hides a received message for `visibility` from now.
+    ///
+    /// # Errors
+    /// `NotFound` when the receipt is no longer the newest or the message is gone.
+    async fn extend(
+        &self,
+        phase: Phase,
+        receipt: &str,
+        visibility: Duration,
+    ) -> Result<(), PortError>;
+
+    /// Removes a received message. A receipt that is no longer the newest, or of a message that is
+    /// gone, does nothing.
+    ///
+    /// # Errors
+    /// When the queue cannot be asked.
+    async fn acknowledge(&self, phase: Phase, receipt: &str) -> Result<(), PortError>;
+
+    /// How many messages a phase's queue holds.
+    ///
+    /// # Errors
+    /// When the queue cannot be asked.
+    async fn stats(&self, phase: Phase) -> Result<QueueStats, PortError>;
+}
