@@ -1,0 +1,408 @@
+//! `export.json`: what a bundle holds and which run made it.
+//!
+//! The manifest is what the signature is over, and through the digests in it the signature covers
+//! every payload file. It is written as RFC 8785 (JCS), so that there is one spelling of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use export_canonical::jcs::{JcsError, NotJcs, is_jcs, to_jcs};
+use export_model::Timestamp;
+use export_model::{Kind, ProfileConfig, ProfileKind, RunId, Selectors, Sha256Digest, Tenant};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::paths::{PathError, check_payload_path, content_path, shown};
+
+/// The value of `schema`.
+pub const SCHEMA: &str = "export-center/manifest/v1";
+
+/// The most bytes of a manifest that are read.
+pub const MAX_MANIFEST_BYTES: usize = 64 << 20;
+
+/// Media type of JSON lines.
+pub const MEDIA_TYPE_JSON_LINES: &str = "application/x-ndjson";
+/// Media type of a JSON document.
+pub const MEDIA_TYPE_JSON: &str = "application/json";
+
+/// The manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The run that made the bundle.
+    pub run: RunSection,
+    /// The profile that it ran.
+    pub profile: ProfileSection,
+    /// What it was asked to select.
+    pub selectors: Selectors,
+    /// How much it holds.
+    pub counts: Counts,
+    /// [`content_digest`] over `files`.
+    pub content_digest: Sha256Digest,
+    /// Every payload file, by path.
+    pub files: Vec<FileEntry>,
+    /// Where the bundle is handed over, as configured.
+    pub distributions: Vec<DistributionEntry>,
+}
+
+/// The run that made a bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSection {
+    /// The run's id.
+    pub id: RunId,
+    /// Whose evidence it is.
+    pub tenant: Tenant,
+    /// The profile's name within its tenant.
+    pub profile_id: String,
+    /// The profile's revision.
+    pub profile_revision: u32,
+    /// Who asked for the run.
+    pub requested_by: String,
+    /// When; written in whole seconds.
+    #[serde(serialize_with = "whole_seconds")]
+    pub submitted_at: Timestamp,
+    /// The ledger's state that was exported.
+    pub as_of: AsOfSection,
+}
+
+/// A state of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AsOfSection {
+    /// The sequence number of the newest record that could be seen.
+    pub watermark: u64,
+}
+
+/// The profile that a run ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileSection {
+    /// Its name.
+    pub name: String,
+    /// What it produces, `<adapter>:<variant>`.
+    pub kind: ProfileKind,
+    /// The adapter's variant, the part of `kind` after the colon.
+    pub variant: String,
+    /// Its configuration.
+    pub config: ProfileConfig,
+}
+
+/// How much a bundle holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Records in payload files, findings included, quarantined ones not.
+    pub records: u64,
+    /// The same by kind; a kind without records may be left out.
+    pub by_kind: BTreeMap<Kind, u64>,
+    /// Records that broke a guardrail and were left out, by `ERR_AOC_*` code.
+    pub quarantined: BTreeMap<String, u64>,
+}
+
+/// A payload file.
+///
+/// `quarantined` is an addition to the list in the format's description: without it, a reader of
+/// the archive could not know, before it has seen the quarantine list (which comes after the
+/// advisories), for which files it has to keep what their input hash is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Its path in the bundle.
+    pub path: String,
+    /// Size of the stored bytes.
+    pub size: u64,
+    /// SHA-256 of the stored bytes.
+    pub sha256: Sha256Digest,
+    /// Size before compression.
+    pub content_size: u64,
+    /// SHA-256 before compression.
+    pub content_sha256: Sha256Digest,
+    /// Media type of the content.
+    pub media_type: String,
+    /// How it is compressed; none where the content is stored as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<CompressionEntry>,
+    /// Records in it, for files of records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<u64>,
+    /// Its first and last record, for files of records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<RecordRange>,
+    /// How many records of its part were quarantined; written only where there are some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<u64>,
+}
+
+/// How a file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompressionEntry {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// Its level.
+    pub level: i32,
+}
+
+/// A compression algorithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// Zstandard (RFC 8878), in frames as [`frames`](crate::frames) describes.
+    Zstd,
+}
+
+/// The first and the last record of a file, by `_id`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordRange {
+    /// `_id` of the first record.
+    pub first: String,
+    /// `_id` of the last record.
+    pub last: String,
+}
+
+/// Where a bundle is handed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DistributionEntry {
+    /// The target's type, such as `http`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Where, in the words of its type.
+    pub location: String,
+}
+
+/// Why bytes are no manifest. Whoever made the bundle is at fault, or it was altered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// More bytes than are read.
+    #[error("export.json has {bytes} bytes; at most {MAX_MANIFEST_BYTES} are read")]
+    TooLarge {
+        /// How many there are.
+        bytes: u64,
+    },
+    /// Not JSON, or not in the one form that is signed.
+    #[error("export.json is not canonical: {0}")]
+    NotCanonical(#[from] NotJcs),
+    /// JSON of another shape.
+    #[error("export.json is not a manifest: {0}")]
+    Shape(#[source] serde_json::Error),
+    /// A schema that this version does not know.
+    #[error("export.json has the schema `{found}`; known is {SCHEMA}")]
+    Schema {
+        /// The schema in the file.
+        found: String,
+    },
+    /// A file that may not be in a bundle.
+    #[error("export.json lists a file that may not be: {0}")]
+    Path(#[from] PathError),
+    /// Files out of order, or twice.
+    #[error("export.json lists `{path}` out of order or twice")]
+    Order {
+        /// The file.
+        path: String,
+    },
+    /// What is said of a file contradicts itself.
+    #[error("export.json contradicts itself about `{path}`: {what}")]
+    Contradiction {
+        /// The file.
+        path: String,
+        /// How.
+        what: &'static str,
+    },
+}
+
+impl Manifest {
+    /// The document's bytes: RFC 8785, without a line end.
+    ///
+    /// # Errors
+    /// Where a number is beyond 2^53 − 1.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, JcsError> {
+        to_jcs(self)
+    }
+
+    /// Reads a manifest: at most [`MAX_MANIFEST_BYTES`], canonical, without unknown members, with
+    /// files sorted by path, each once, and all of them safe to write below a folder.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        if bytes.len() > MAX_MANIFEST_BYTES {
+            return Err(ManifestError::TooLarge {
+                bytes: bytes.len() as u64,
+            });
+        }
+        is_jcs(bytes)?;
+        // The schema is looked at first, so that a newer document is called newer, not broken.
+        #[derive(Deserialize)]
+        struct Schema {
+            schema: String,
+        }
+        let Schema { schema } = serde_json::from_slice(bytes).map_err(ManifestError::Shape)?;
+        if schema != SCHEMA {
+            return Err(ManifestError::Schema {
+                found: shown(&schema),
+            });
+        }
+        let manifest: Self = serde_json::from_slice(bytes).map_err(ManifestError::Shape)?;
+        manifest.check_files()?;
+        Ok(manifest)
+    }
+
+    fn check_files(&self) -> Result<(), ManifestError> {
+        let mut previous = "";
+        let mut contents = BTreeSet::new();
+        // Names that only differ in case fall together on some systems.
+        let mut folded = BTreeSet::new();
+        for file in &self.files {
+            check_payload_path(&file.path)?;
+            let sorted = previous < file.path.as_str();
+            let unique = contents.insert(content_path(&file.path))
+                && folded.insert(file.path.to_ascii_lowercase());
+            if !sorted || !unique {
+                return Err(ManifestError::Order {
+                    path: file.path.clone(),
+                });
+            }
+            previous = &file.path;
+            if let Some(what) = file.contradiction() {
+                return Err(ManifestError::Contradiction {
+                    path: file.path.clone(),
+                    what,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What in the manifest does not add up: the content digest, or the counts.
+    #[must_use]
+    pub fn inconsistency(&self) -> Option<String> {
+        let digest = content_digest(&self.files);
+        if digest != self.content_digest {
+            return Some(format!(
+                "content_digest is {}, but the files make {digest}",
+                self.content_digest
+            ));
+        }
+        let mut by_kind: BTreeMap<Kind, u64> = BTreeMap::new();
+        let mut quarantined = 0_u64;
+        for file in &self.files {
+            if let Some(kind) = file.record_kind() {
+                let sum = by_kind.entry(kind).or_default();
+                *sum = sum.saturating_add(file.records.unwrap_or(0));
+                quarantined = quarantined.saturating_add(file.quarantined.unwrap_or(0));
+            }
+        }
+        for kind in Kind::ALL {
+            let stated = self.counts.by_kind.get(&kind).copied().unwrap_or(0);
+            let listed = by_kind.get(&kind).copied().unwrap_or(0);
+            if stated != listed {
+                return Some(format!(
+                    "counts.by_kind has {stated} records of kind {kind}, but the files {listed}"
+                ));
+            }
+        }
+        let sum = |counts: &mut dyn Iterator<Item = &u64>| {
+            counts.fold(0_u64, |sum, count| sum.saturating_add(*count))
+        };
+        if self.counts.records != sum(&mut by_kind.values()) {
+            return Some("counts.records is not the sum of counts.by_kind".to_owned());
+        }
+        // A part of which nothing is left has no file, so the sum over files may be smaller.
+        if quarantined > sum(&mut self.counts.quarantined.values()) {
+            return Some("counts.quarantined is less than the files say".to_owned());
+        }
+        None
+    }
+
+    /// The file with this path.
+    #[must_use]
+    pub fn file(&self, path: &str) -> Option<(usize, &FileEntry)> {
+        let index = self
+            .files
+            .binary_search_by(|file| file.path.as_str().cmp(path))
+            .ok()?;
+        Some((index, self.files.get(index)?))
+    }
+
+    /// Stored bytes of all payload files together.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        self.files
+            .iter()
+            .fold(0, |sum, file| sum.saturating_add(file.size))
+    }
+
+    /// Bytes of all payload files before compression together.
+    #[must_use]
+    pub fn content_bytes(&self) -> u64 {
+        self.files
+            .iter()
+            .fold(0, |sum, file| sum.saturating_add(file.content_size))
+    }
+}
+
+impl FileEntry {
+    /// The kind of the records in it, by its path: `…/<kind>/part-<number>.jsonl[.zst]`. None for
+    /// other files.
+    #[must_use]
+    pub fn record_kind(&self) -> Option<Kind> {
+        let mut components = content_path(&self.path).rsplit('/');
+        let number = components
+            .next()?
+            .strip_prefix("part-")?
+            .strip_suffix(".jsonl")?;
+        if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        components.next()?.parse().ok()
+    }
+
+    fn contradiction(&self) -> Option<&'static str> {
+        if self.compression.is_some() != self.path.ends_with(".zst") {
+            return Some("its name and its compression");
+        }
+        if self.compression.is_none()
+            && (self.size, self.sha256) != (self.content_size, self.content_sha256)
+        {
+            return Some("it is stored as it is, but its content has another size or digest");
+        }
+        if self.record_kind().is_some() && (self.records.is_none() || self.range.is_none()) {
+            return Some("a file of records needs their number and range");
+        }
+        None
+    }
+}
+
+/// The digest that two exports of the same evidence have in common, however they were compressed:
+/// SHA-256 over the lines `<sha256 hex>␠␠<size>␠␠<path>\n` of the contents, sorted by
+/// [content path](content_path).
+#[must_use]
+pub fn content_digest(files: &[FileEntry]) -> Sha256Digest {
+    let mut lines: Vec<_> = files
+        .iter()
+        .map(|file| (content_path(&file.path), file))
+        .collect();
+    lines.sort_unstable_by_key(|(path, _)| *path);
+    let mut text = String::new();
+    for (path, file) in lines {
+        text.push_str(&file.content_sha256.hex());
+        text.push_str("  ");
+        text.push_str(&file.content_size.to_string());
+        text.push_str("  ");
+        text.push_str(path);
+        text.push('\n');
+    }
+    Sha256Digest::of(text.as_bytes())
+}
+
+fn whole_seconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    time.whole_seconds().serialize(serializer)
+}
+
+#[cfg(test)]
+#[path = "manifest_tests.rs"]
+mod tests;

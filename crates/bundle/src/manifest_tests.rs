@@ -1,0 +1,207 @@
+use super::*;
+
+pub(crate) fn file(path: &str, content: &[u8], stored: &[u8]) -> FileEntry {
+    FileEntry {
+        path: path.to_owned(),
+        size: stored.len() as u64,
+        sha256: Sha256Digest::of(stored),
+        content_size: content.len() as u64,
+        content_sha256: Sha256Digest::of(content),
+        media_type: MEDIA_TYPE_JSON_LINES.to_owned(),
+        compression: path.ends_with(".zst").then_some(CompressionEntry {
+            algorithm: Algorithm::Zstd,
+            level: 3,
+        }),
+        records: None,
+        range: None,
+        quarantined: None,
+    }
+}
+
+fn manifest() -> Manifest {
+    let mut part = file("payload/advisory/part-00000.jsonl.zst", b"{}\n", b"stored");
+    part.records = Some(1);
+    part.range = Some(RecordRange {
+        first: "a".into(),
+        last: "a".into(),
+    });
+    part.quarantined = Some(1);
+    let files = vec![part, file("payload/inputs.jsonl.zst", b"[]\n", b"other")];
+    Manifest {
+        schema: SCHEMA.into(),
+        run: RunSection {
+            id: "0192f000-0000-7000-8000-000000000001".parse().unwrap(),
+            tenant: "acme".parse().unwrap(),
+            profile_id: "json:raw".into(),
+            profile_revision: 1,
+            requested_by: "alice".into(),
+            submitted_at: Timestamp(1_793_000_000_123),
+            as_of: AsOfSection { watermark: 42 },
+        },
+        profile: ProfileSection {
+            name: "json:raw".into(),
+            kind: ProfileKind::JsonRaw,
+            variant: "raw".into(),
+            config: ProfileConfig::default(),
+        },
+        selectors: Selectors::default(),
+        counts: Counts {
+            records: 1,
+            by_kind: BTreeMap::from([(Kind::Advisory, 1)]),
+            quarantined: BTreeMap::from([("ERR_AOC_DERIVED_FIELD".into(), 1)]),
+        },
+        content_digest: content_digest(&files),
+        files,
+        distributions: vec![DistributionEntry {
+            kind: "http".into(),
+            location: String::new(),
+        }],
+    }
+}
+
+fn parse(edit: impl Fn(&mut serde_json::Value)) -> Result<Manifest, ManifestError> {
+    let mut value = serde_json::to_value(manifest()).unwrap();
+    edit(&mut value);
+    Manifest::parse(&to_jcs(&value).unwrap())
+}
+
+#[test]
+fn a_manifest_has_these_bytes() {
+    let bytes = manifest().to_bytes().unwrap();
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    assert_eq!(text, include_str!("golden/export.json").trim_end());
+    // Milliseconds are not written, everything else comes back.
+    let read = Manifest::parse(&bytes).unwrap();
+    assert_eq!(read.run.submitted_at, Timestamp(1_793_000_000_000));
+    assert_eq!(read.to_bytes().unwrap(), bytes);
+    assert_eq!(read.inconsistency(), None);
+}
+
+#[test]
+fn content_digest_is_over_sorted_lines_of_contents() {
+    // sha256("") and sha256("abc"), from FIPS 180-2; `b` sorts before `b-`, though `b.zst` does not.
+    let files = [
+        file("payload/b-", b"abc", b"abc"),
+        file("payload/b.zst", b"", b"compressed"),
+    ];
+    let lines = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  0  payload/b\n\
+                 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  3  payload/b-\n";
+    assert_eq!(content_digest(&files), Sha256Digest::of(lines.as_bytes()));
+    assert_eq!(content_digest(&[]), Sha256Digest::of(b""));
+}
+
+#[test]
+fn unknown_members_are_refused_at_every_level() {
+    for pointer in [
+        "",
+        "/run",
+        "/run/as_of",
+        "/profile",
+        "/selectors",
+        "/counts",
+        "/files/0",
+        "/files/0/compression",
+        "/files/0/range",
+        "/distributions/0",
+    ] {
+        let error = parse(|value| {
+            let object = value.pointer_mut(pointer).unwrap().as_object_mut().unwrap();
+            object.insert("extra".into(), 1.into());
+        })
+        .unwrap_err();
+        assert!(
+            matches!(&error, ManifestError::Shape(e) if e.to_string().contains("extra")),
+            "{pointer}: {error}"
+        );
+    }
+}
+
+#[test]
+fn unsafe_or_contradicting_files_are_refused() {
+    let set = |pointer: &'static str, to: serde_json::Value| {
+        parse(|value| *value.pointer_mut(pointer).unwrap() = to.clone()).unwrap_err()
+    };
+    for path in [
+        "/etc/passwd",
+        "payload/../x.zst",
+        "export.json",
+        "payload/a\\b.zst",
+    ] {
+        let error = set("/files/1/path", path.into());
+        assert!(matches!(error, ManifestError::Path(_)), "{path}: {error}");
+    }
+    for path in [
+        "payload/advisory/part-00000.jsonl.zst",
+        "payload/aa.zst",
+        "payload/advisory/part-00000.jsonl",
+    ] {
+        let error = set("/files/1/path", path.into());
+        assert!(
+            matches!(
+                error,
+                ManifestError::Order { .. } | ManifestError::Contradiction { .. }
+            ),
+            "{path}: {error}"
+        );
+    }
+    let error = set(
+        "/files/1/path",
+        "payload/Advisory/PART-00000.jsonl.zst".into(),
+    );
+    assert!(matches!(error, ManifestError::Order { .. }), "{error}");
+    let error = set("/schema", "export-center/manifest/v2".into());
+    assert!(matches!(error, ManifestError::Schema { .. }), "{error}");
+    let error = set("/files/0/range", serde_json::Value::Null);
+    assert!(
+        matches!(error, ManifestError::Contradiction { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn only_the_canonical_form_is_read() {
+    let bytes = manifest().to_bytes().unwrap();
+    let spaced = String::from_utf8(bytes.clone())
+        .unwrap()
+        .replacen(':', ": ", 1);
+    for bad in [
+        spaced.as_bytes(),
+        b"",
+        b"{}",
+        b"[]",
+        &bytes[..bytes.len() - 1],
+        &[&bytes[..], b"\n"].concat(),
+    ] {
+        assert!(Manifest::parse(bad).is_err());
+    }
+}
+
+#[test]
+fn what_does_not_add_up_is_said() {
+    let mut wrong = manifest();
+    wrong.counts.records = 2;
+    assert!(wrong.inconsistency().unwrap().contains("counts.records"));
+    wrong.counts.by_kind.insert(Kind::Vex, 1);
+    assert!(wrong.inconsistency().unwrap().contains("vex"));
+    wrong.files[0].content_size += 1;
+    assert!(wrong.inconsistency().unwrap().contains("content_digest"));
+    let mut quarantine = manifest();
+    quarantine.counts.quarantined.clear();
+    assert!(quarantine.inconsistency().unwrap().contains("quarantined"));
+}
+
+#[test]
+fn record_files_are_known_by_their_path() {
+    for (path, kind) in [
+        (
+            "payload/advisory/part-00000.jsonl.zst",
+            Some(Kind::Advisory),
+        ),
+        ("payload/acme/vex/part-00012.jsonl", Some(Kind::Vex)),
+        ("payload/inputs.jsonl.zst", None),
+        ("payload/advisory/part-x.jsonl.zst", None),
+        ("payload/other/part-00000.jsonl.zst", None),
+    ] {
+        assert_eq!(file(path, b"", b"").record_kind(), kind, "{path}");
+    }
+}
