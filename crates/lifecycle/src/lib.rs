@@ -1,0 +1,21 @@
+//! A run's life as transactions.
+//!
+//! The phases decide what happens next; this crate makes it happen effectively once. A step is
+//! taken by leasing its row of work ([`take`]); every transition is one transaction over the run,
+//! its events and its work ([`transact`]), retried when somebody else changed a row first; what
+//! the transaction made necessary is sent afterwards, and sent again by a [`tick`] where the
+//! sender died in between.
+
+mod admission;
+mod cancel;
+mod draft;
+mod error;
+mod lease;
+mod tick;
+
+pub use admission::admit;
+pub use cancel::{Swept, cancel, retry, sweep};
+pub use draft::{Committed, Draft, transact};
+pub use error::PhaseError;
+pub use lease::{Budget, Held, LEASE_MILLIS, Taken, take};
+pub use tick::{recover, tick};

@@ -1,0 +1,321 @@
+//! One part, from its records to its payload file.
+//!
+//! Three stages run at once: pages are read, records are checked and hashed and cut into frames,
+//! frames that the pool has compressed are stored. Each hands over through a bounded channel, so a
+//! part holds a few pages and a few frames, however large it is.
+
+use bytes::Bytes;
+use export_lifecycle::{Held, PhaseError, transact};
+use export_model::{
+    ErrorCode, EventBody, InputHasher, Kind, ObjectKey, Part, PartOutput, Position,
+    QuarantinedRecord, Run, RunStatus,
+};
+use export_ports::{Evidence, PageBudget, Ports, RecordPage, Scan};
+use export_telemetry as telemetry;
+use tokio::sync::mpsc;
+use tracing::Instrument;
+
+use crate::check;
+use crate::frame_pool::FramePool;
+use crate::json_lines::{Content, JsonLines, trace_line};
+use crate::staging;
+
+const PAGE: PageBudget = PageBudget {
+    records: 4_096,
+    bytes: 4 << 20,
+};
+/// Pages and frames that wait between two stages.
+const WAITING: usize = 2;
+/// How often a part looks whether its run is still wanted, and tells how far it is.
+const LOOK_MILLIS: u64 = 200;
+const CHUNK_MILLIS: u64 = 1_000;
+/// Most records of one part that may be quarantined: their list is held in memory.
+const MAX_QUARANTINED: usize = 100_000;
+
+/// Everything that a part's stages need to know.
+#[derive(Clone)]
+pub(crate) struct Job {
+    pub(crate) run: Run,
+    pub(crate) part: Part,
+    pub(crate) scan: Scan,
+}
+
+/// What processing a part's records gave.
+struct Processed {
+    content: Content,
+    quarantined: Vec<QuarantinedRecord>,
+    traces: Vec<u8>,
+    bytes: u64,
+}
+
+/// Writes a part. What an attempt that fails has written is swept when the run ends.
+pub(crate) async fn export(
+    ports: &Ports,
+    held: &Held,
+    frames: &std::sync::Arc<FramePool>,
+    job: &Job,
+) -> Result<(PartOutput, u64), PhaseError> {
+    let path = job.part.jsonl_path();
+    let object = key(job, held, &format!("{path}.zst"))?;
+    let (pages_in, pages) = mpsc::channel(WAITING);
+    let (frames_in, stored) = mpsc::channel(WAITING);
+
+    let processing = tokio::task::spawn_blocking({
+        let (job, pool) = (job.clone(), std::sync::Arc::clone(frames));
+        move || process(&job, &pool, pages, frames_in)
+    });
+    let writing = tokio::spawn(
+        staging::write(ports.clone(), object.clone(), stored).instrument(tracing::info_span!(
+            "export.write",
+            otel.name = telemetry::SPAN_WRITE,
+            part = job.part.index
+        )),
+    );
+    let reading = read(ports, held, job, pages_in).instrument(tracing::info_span!(
+        "export.fetch",
+        otel.name = telemetry::SPAN_FETCH,
+        part = job.part.index
+    ));
+    let read = reading.await;
+    let processed = processing.await.map_err(|e| stopped(&e))?;
+    let staged = writing.await.map_err(|e| stopped(&e))?;
+
+    // The stage that failed first says why; the others only say that they were left alone.
+    let (processed, staged) = match (read, processed, staged) {
+        (Ok(()), Ok(processed), Ok(staged)) => (processed, staged),
+        (read, processed, staged) => {
+            let mut errors = vec![read.err(), processed.err()];
+            match staged {
+                Ok(staged) => staged.abort().await,
+                Err(error) => errors.push(Some(error)),
+            }
+            let mut errors: Vec<_> = errors.into_iter().flatten().collect();
+            errors.sort_by_key(|error| matches!(error, PhaseError::Superseded));
+            return Err(errors.into_iter().next().unwrap_or(PhaseError::Superseded));
+        }
+    };
+    let bytes = processed.bytes;
+    let output = store(ports, held, job, object, processed, staged).await?;
+    Ok((output, bytes))
+}
+
+async fn store(
+    ports: &Ports,
+    held: &Held,
+    job: &Job,
+    object: ObjectKey,
+    processed: Processed,
+    staged: staging::Staged,
+) -> Result<PartOutput, PhaseError> {
+    let path = job.part.jsonl_path();
+    let (size, sha256) = (staged.size, staged.sha256);
+    let appeared = staged.complete().await?;
+    let quarantine = if processed.quarantined.is_empty() {
+        None
+    } else {
+        let key = key(job, held, &format!("{path}.quarantine"))?;
+        let lines = quarantine_lines(&processed.quarantined)?;
+        ports.objects.put(&key, Bytes::from(lines)).await?;
+        Some((key, by_code(&processed.quarantined)))
+    };
+    let traces = if processed.traces.is_empty() {
+        None
+    } else {
+        let key = key(job, held, &format!("{path}.traces"))?;
+        ports
+            .objects
+            .put(&key, Bytes::from(processed.traces))
+            .await?;
+        Some(key)
+    };
+    Ok(PartOutput {
+        object: appeared.then_some(object),
+        size,
+        sha256,
+        content_size: processed.content.size,
+        content_sha256: processed.content.sha256,
+        records: processed.content.records,
+        range: processed.content.range,
+        quarantine,
+        traces,
+    })
+}
+
+fn quarantine_lines(records: &[QuarantinedRecord]) -> Result<Vec<u8>, PhaseError> {
+    let mut lines = Vec::new();
+    for record in records {
+        let line = export_bundle::payload::quarantine::to_line(record).map_err(|e| {
+            let detail = format!(
+                "the quarantine entry of {} cannot be written: {e}",
+                record.id
+            );
+            PhaseError::permanent(ErrorCode::Internal, detail)
+        })?;
+        lines.extend_from_slice(&line);
+    }
+    Ok(lines)
+}
+
+fn by_code(records: &[QuarantinedRecord]) -> Vec<(String, u64)> {
+    let mut counts = std::collections::BTreeMap::new();
+    for record in records {
+        *counts.entry(record.code.clone()).or_insert(0) += 1;
+    }
+    counts.into_iter().collect()
+}
+
+fn key(job: &Job, held: &Held, path: &str) -> Result<ObjectKey, PhaseError> {
+    ObjectKey::new(&job.run.key, held.token(), path)
+        .map_err(|e| PhaseError::permanent(ErrorCode::Internal, e.to_string()))
+}
+
+fn stopped(error: &tokio::task::JoinError) -> PhaseError {
+    PhaseError::permanent(
+        ErrorCode::Internal,
+        format!("a stage of a part stopped: {error}"),
+    )
+}
+
+/// Reads the part's pages and tells how far it is.
+async fn read(
+    ports: &Ports,
+    held: &Held,
+    job: &Job,
+    pages: mpsc::Sender<RecordPage>,
+) -> Result<(), PhaseError> {
+    let evidence: &dyn Evidence = match job.part.kind {
+        Kind::Finding => &*ports.policy,
+        _ => &*ports.ledger,
+    };
+    let (mut records, mut bytes) = (0, 0);
+    let (mut looked, mut told) = (ports.clock.now(), ports.clock.now());
+    let mut after: Option<Position> = None;
+    loop {
+        let page = evidence
+            .records(
+                &job.scan,
+                &job.part.first,
+                &job.part.last,
+                after.as_ref(),
+                PAGE,
+            )
+            .await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last);
+        records += page.records.len() as u64;
+        bytes += page.bytes.len() as u64;
+        if pages.send(page).await.is_err() {
+            // Processing has stopped: it says why.
+            return Err(PhaseError::Superseded);
+        }
+        let now = ports.clock.now();
+        if held.is_lost() {
+            return Err(PhaseError::Superseded);
+        }
+        if now.millis_since(told) >= CHUNK_MILLIS {
+            (looked, told) = (now, now);
+            tell(ports, held, job, records, bytes).await?;
+        } else if now.millis_since(looked) >= LOOK_MILLIS {
+            looked = now;
+            let run = ports.state.run(&job.run.key).await?;
+            if run.is_none_or(|run| run.status != RunStatus::Exporting) {
+                return Err(PhaseError::Superseded);
+            }
+        }
+        if after.as_ref() == Some(&job.part.last) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn tell(
+    ports: &Ports,
+    held: &Held,
+    job: &Job,
+    records: u64,
+    bytes: u64,
+) -> Result<(), PhaseError> {
+    let part = job.part.index;
+    tracing::debug!(part, records, bytes, "adapter.chunk");
+    transact(ports, &job.run.key, |draft| {
+        if draft.run.status != RunStatus::Exporting {
+            return Err(PhaseError::Superseded);
+        }
+        draft.require(held);
+        draft.event(EventBody::AdapterChunk {
+            part,
+            records,
+            bytes,
+        });
+        Ok(())
+    })
+    .await
+    .map(|_| ())
+}
+
+/// Checks and hashes every record and writes it out.
+fn process(
+    job: &Job,
+    pool: &FramePool,
+    mut pages: mpsc::Receiver<RecordPage>,
+    frames: mpsc::Sender<crate::frame_pool::PendingFrame>,
+) -> Result<Processed, PhaseError> {
+    let kind = job.part.kind;
+    let quarantine = job.run.profile.config.on_violation == export_model::OnViolation::Quarantine;
+    let mut lines = JsonLines::new(pool, job.run.profile.config.compression.level, frames);
+    let mut inputs = InputHasher::default();
+    let mut quarantined = Vec::new();
+    let mut traces = Vec::new();
+    let mut bytes = 0;
+    while let Some(page) = pages.blocking_recv() {
+        for record in &page.records {
+            let canonical = &page.bytes[record.bytes.clone()];
+            let record_sha256 = check::drift(record, canonical)?;
+            inputs.add(&record.id, &record_sha256);
+            bytes += canonical.len() as u64;
+            if let Err(violation) = check::guardrails(kind, record, canonical) {
+                if !quarantine || quarantined.len() >= MAX_QUARANTINED {
+                    let detail = format!("record {}: {}", record.id, violation.detail);
+                    return Err(PhaseError::permanent(violation.code, detail));
+                }
+                quarantined.push(QuarantinedRecord {
+                    id: record.id.clone(),
+                    code: violation.code.as_str().to_owned(),
+                    detail: violation.detail,
+                    kind,
+                    record_sha256,
+                    subject_key: record.subject_key.clone(),
+                });
+                continue;
+            }
+            if kind == Kind::Finding {
+                trace_line(&record.id, canonical, &mut traces)?;
+            }
+            lines.record(&record.id, canonical)?;
+        }
+    }
+    let records = inputs.records();
+    let hash = inputs.finish();
+    if records != job.part.records || hash != job.part.hash {
+        return Err(PhaseError::permanent(
+            ErrorCode::InputDrift,
+            format!(
+                "part {} ({} from {} to {}) was planned with {} records and hash {}, but gave \
+                 {records} records and hash {hash}",
+                job.part.index,
+                kind,
+                job.part.first.id,
+                job.part.last.id,
+                job.part.records,
+                job.part.hash
+            ),
+        ));
+    }
+    Ok(Processed {
+        content: lines.finish()?,
+        quarantined,
+        traces,
+        bytes,
+    })
+}

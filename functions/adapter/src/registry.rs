@@ -1,0 +1,65 @@
+//! The adapters that a process has, fixed when it starts.
+
+use export_model::ProfileKind;
+use serde::Serialize;
+
+/// An adapter: what it is called, what it makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AdapterInfo {
+    /// Its name, the part of a profile's kind before the colon.
+    pub name: &'static str,
+    /// The version of what it writes: it changes whenever the same records would give other bytes.
+    pub version: &'static str,
+    /// What it makes: the parts of profile kinds after the colon.
+    pub variants: &'static [&'static str],
+    /// Media types of its payload files.
+    pub formats: &'static [&'static str],
+}
+
+/// The adapters of a process.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    adapters: Vec<AdapterInfo>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            adapters: vec![AdapterInfo {
+                name: "json",
+                version: "1",
+                variants: &["raw", "policy"],
+                formats: &["application/x-ndjson"],
+            }],
+        }
+    }
+}
+
+impl Registry {
+    /// Every adapter.
+    #[must_use]
+    pub fn adapters(&self) -> &[AdapterInfo] {
+        &self.adapters
+    }
+
+    /// The adapter that makes profiles of `kind`; none when this process has none.
+    #[must_use]
+    pub fn find(&self, kind: ProfileKind) -> Option<&AdapterInfo> {
+        let (name, variant) = kind.adapter_and_variant();
+        self.adapters
+            .iter()
+            .find(|adapter| adapter.name == name && adapter.variants.contains(&variant))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_profile_kind_has_an_adapter() {
+        for kind in ProfileKind::ALL {
+            assert!(Registry::default().find(kind).is_some(), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Planning one run.
+
+use std::collections::BTreeMap;
+
+use export_lifecycle::{Held, PhaseError, transact};
+use export_model::{
+    AsOf, CompiledSelectors, ErrorCode, Kind, Part, Run, RunKey, RunStatus, Timestamp, WorkId,
+};
+use export_ports::{Evidence, Ports, Scan, Write};
+use export_telemetry as telemetry;
+use tracing::Instrument;
+
+use crate::cut::{Cut, Cutter};
+
+/// Parts that one message's shard covers.
+pub const SHARD_PARTS: u32 = 8;
+/// Most parts that a run may have: its rows are committed in one transaction.
+pub const MAX_PARTS: usize = 10_000;
+/// Index lines a page.
+const PAGE: usize = 10_000;
+/// How often the walk looks whether its run is still wanted.
+const LOOK_MILLIS: u64 = 200;
+
+/// The read that a run makes for records of `kind`.
+///
+/// Findings are read without a watermark: they belong to a snapshot that is frozen as soon as a
+/// run refers to it, so it has only one state.
+#[must_use]
+pub fn scan(run: &Run, watermark: u64, selectors: &CompiledSelectors, kind: Kind) -> Scan {
+    let finding = kind == Kind::Finding;
+    Scan {
+        tenant: run.key.tenant.clone(),
+        kind,
+        watermark: if finding {
+            i64::MAX.unsigned_abs()
+        } else {
+            watermark
+        },
+        revisions: run.profile.config.revisions,
+        selectors: selectors.clone(),
+        policy_snapshot_id: run
+            .policy_snapshot
+            .as_ref()
+            .filter(|_| finding)
+            .map(|snapshot| snapshot.policy_snapshot_id.clone()),
+    }
+}
+
+pub(crate) async fn plan(ports: &Ports, held: &Held) -> Result<(), PhaseError> {
+    let key = held.run_key();
+    let span = tracing::info_span!("export.plan", otel.name = telemetry::SPAN_PLAN,
+        run_id = %key.run, tenant = %key.tenant, phase = "plan");
+    async {
+        let run = wanted(ports, &key).await?;
+        let started = ports.clock.now();
+        let watermark = watermark(ports, &run).await?;
+        let mut selectors = compile(&run)?;
+        let sboms = resolve_sboms(ports, &run, watermark, &mut selectors).await?;
+        let cut = walk(ports, held, &run, watermark, &selectors).await?;
+        commit(ports, held, &key, started, watermark, sboms, cut).await
+    }
+    .instrument(span)
+    .await
+}
+
+async fn wanted(ports: &Ports, key: &RunKey) -> Result<Run, PhaseError> {
+    match ports.state.run(key).await? {
+        Some(run) if run.status == RunStatus::Pending => Ok(run),
+        _ => Err(PhaseError::Superseded),
+    }
+}
+
+async fn watermark(ports: &Ports, run: &Run) -> Result<u64, PhaseError> {
+    let tenant = &run.key.tenant;
+    let newest = ports.ledger.watermark(tenant).await?;
+    let unknown = |detail: String| PhaseError::permanent(ErrorCode::AsOfUnknown, detail);
+    match run.options.as_of {
+        None => Ok(newest),
+        Some(AsOf::Watermark(wanted)) if wanted <= newest => Ok(wanted),
+        Some(AsOf::Watermark(wanted)) => Err(unknown(format!(
+            "as_of names watermark {wanted}, but the ledger's newest is {newest}"
+        ))),
+        Some(AsOf::Time(time)) => ports
+            .ledger
+            .watermark_at(tenant, time)
+            .await?
+            .ok_or_else(|| {
+                unknown(format!(
+                    "as_of names {time}, before the ledger's first import"
+                ))
+            }),
+    }
+}
+
+fn compile(run: &Run) -> Result<CompiledSelectors, PhaseError> {
+    run.selectors.compile(run.profile.kind).map_err(|errors| {
+        let detail = errors
+            .iter()
+            .map(|error| format!("{} {}", error.field, error.message))
+            .collect::<Vec<_>>()
+            .join("; ");
+        PhaseError::permanent(ErrorCode::InvalidRequest, detail)
+    })
+}
+
+/// Findings name SBOMs by `_id`, requests usually by subject: adds the ids behind the subjects.
+async fn resolve_sboms(
+    ports: &Ports,
+    run: &Run,
+    watermark: u64,
+    selectors: &mut CompiledSelectors,
+) -> Result<BTreeMap<String, Vec<String>>, PhaseError> {
+    let mut resolved = BTreeMap::new();
+    for subject in selectors.sbom_subjects() {
+        let ids = ports
+            .ledger
+            .sboms(&run.key.tenant, &subject, watermark)
+            .await?;
+        resolved.insert(subject, ids);
+    }
+    selectors.extend_sbom_subjects(|subject| resolved.get(subject).cloned().unwrap_or_default());
+    Ok(resolved)
+}
+
+/// The kinds that a run exports, in canonical order.
+fn kinds(run: &Run, selectors: &CompiledSelectors) -> Vec<Kind> {
+    let mut kinds = run.profile.config.effective_kinds(run.profile.kind);
+    if let Some(wanted) = &selectors.base.kinds {
+        kinds.retain(|kind| wanted.contains(kind));
+    }
+    kinds
+}
+
+async fn walk(
+    ports: &Ports,
+    held: &Held,
+    run: &Run,
+    watermark: u64,
+    selectors: &CompiledSelectors,
+) -> Result<Cut, PhaseError> {
+    let config = &run.profile.config;
+    let mut cutter = Cutter::new(
+        Kind::Advisory,
+        config.records_per_part,
+        config.bytes_per_part,
+    );
+    let mut looked = ports.clock.now();
+    for kind in kinds(run, selectors) {
+        cutter.next_kind(kind);
+        let scan = scan(run, watermark, selectors, kind);
+        let evidence: &dyn Evidence = match kind {
+            Kind::Finding => &*ports.policy,
+            _ => &*ports.ledger,
+        };
+        let mut after = None;
+        loop {
+            let page = evidence.index(&scan, after.as_ref(), PAGE).await?;
+            let more = page.len() == PAGE;
+            after = page.last().map(|entry| entry.position.clone());
+            for entry in page {
+                cutter.add(entry);
+            }
+            if cutter.len() > MAX_PARTS {
+                return Err(PhaseError::permanent(
+                    ErrorCode::TooManyParts,
+                    format!("run {} would have more than {MAX_PARTS} parts", run.key.run),
+                ));
+            }
+            let now = ports.clock.now();
+            if now.millis_since(looked) >= LOOK_MILLIS {
+                looked = now;
+                wanted(ports, &run.key).await?;
+            }
+            if held.is_lost() {
+                return Err(PhaseError::Superseded);
+            }
+            if !more {
+                break;
+            }
+        }
+    }
+    Ok(cutter.finish())
+}
+
+async fn commit(
+    ports: &Ports,
+    held: &Held,
+    key: &RunKey,
+    started: Timestamp,
+    watermark: u64,
+    sboms: BTreeMap<String, Vec<String>>,
+    cut: Cut,
+) -> Result<(), PhaseError> {
+    let parts: Vec<Part> = cut
+        .parts
+        .into_iter()
+        .zip(0..)
+        .map(|(part, index)| Part {
+            run: key.clone(),
+            index,
+            ordinal: part.ordinal,
+            kind: part.kind,
+            first: part.first,
+            last: part.last,
+            records: part.records,
+            bytes: part.bytes,
+            hash: part.hash,
+            output: None,
+            rev: 0,
+        })
+        .collect();
+    let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+    transact(ports, key, |draft| {
+        if draft.run.status != RunStatus::Pending {
+            return Err(PhaseError::Superseded);
+        }
+        draft.finish(held);
+        draft.also(Write::DropParts(key.clone()));
+        let run = &mut draft.run;
+        run.started_at = Some(started);
+        run.watermark = Some(watermark);
+        run.sources = cut.sources.clone();
+        run.sboms = sboms.clone();
+        run.parts = count;
+        run.parts_left = count;
+        run.records_planned = parts.iter().map(|part| part.records).sum();
+        run.bytes_planned = parts.iter().map(|part| part.bytes).sum();
+        let detail = format!("{} records in {count} parts", run.records_planned);
+        draft.status(RunStatus::Planned, Some(detail));
+        for part in &parts {
+            draft.part(part.clone());
+        }
+        let run = &key.run;
+        if count == 0 {
+            draft.status(RunStatus::Signing, None);
+            draft.step(WorkId::Sign { run: run.clone() });
+        }
+        for (shard, first) in (0..).zip((0..count).step_by(SHARD_PARTS as usize)) {
+            draft.step(WorkId::Shard {
+                run: run.clone(),
+                shard,
+                first,
+                last: (first + SHARD_PARTS).min(count) - 1,
+            });
+        }
+        Ok(())
+    })
+    .await?;
+    tracing::info!(parts = count, watermark, "planned");
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! The five documents, from what is known of the run and its payload.
+
+use std::collections::BTreeMap;
+
+use export_adapter::Registry;
+use export_bundle::frames::libzstd_version;
+use export_bundle::manifest::{
+    AsOfSection, Counts, DistributionEntry, Manifest, ProfileSection, RunSection, SCHEMA,
+    content_digest,
+};
+use export_bundle::provenance::{Builder, ProvenanceInputs};
+use export_lifecycle::PhaseError;
+use export_model::{ErrorCode, Kind, Run, Sha256Digest, Timestamp};
+use export_ports::SignerLevel;
+
+use crate::payload::{PayloadFile, internal};
+
+/// Version of the program, as the provenance gives it.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+pub(crate) fn manifest(
+    run: &Run,
+    files: &[PayloadFile],
+    quarantined: BTreeMap<String, u64>,
+) -> Manifest {
+    let files: Vec<_> = files.iter().map(|file| file.entry.clone()).collect();
+    let mut by_kind: BTreeMap<Kind, u64> = BTreeMap::new();
+    for file in &files {
+        if let (Some(kind), Some(records)) = (file.record_kind(), file.records) {
+            *by_kind.entry(kind).or_default() += records;
+        }
+    }
+    let (_, variant) = run.profile.kind.adapter_and_variant();
+    Manifest {
+        schema: SCHEMA.to_owned(),
+        run: RunSection {
+            id: run.key.run.clone(),
+            tenant: run.key.tenant.clone(),
+            profile_id: run.profile.name.clone(),
+            profile_revision: run.profile.revision,
+            requested_by: run.requested_by.clone(),
+            submitted_at: run.submitted_at,
+            as_of: AsOfSection {
+                watermark: run.watermark.unwrap_or(0),
+            },
+        },
+        profile: ProfileSection {
+            name: run.profile.name.clone(),
+            kind: run.profile.kind,
+            variant: variant.to_owned(),
+            config: run.profile.config.clone(),
+        },
+        selectors: run.selectors.clone(),
+        counts: Counts {
+            records: by_kind.values().sum(),
+            by_kind,
+            quarantined,
+        },
+        content_digest: content_digest(&files),
+        files,
+        distributions: run
+            .profile
+            .config
+            .targets
+            .iter()
+            .map(|target| DistributionEntry {
+                kind: target.kind().to_owned(),
+                location: format!("/api/export/runs/{}/download", run.key.run),
+            })
+            .collect(),
+    }
+}
+
+/// Whoever signs: its level, its name of the key, and the key's fingerprint.
+pub(crate) struct SignedBy {
+    pub(crate) level: SignerLevel,
+    pub(crate) key_id: String,
+    pub(crate) fingerprint: String,
+}
+
+pub(crate) fn statement(
+    run: &Run,
+    registry: &Registry,
+    manifest: &Manifest,
+    manifest_sha256: Sha256Digest,
+    by: &SignedBy,
+    now: Timestamp,
+) -> Result<Vec<u8>, PhaseError> {
+    let kind = run.profile.kind;
+    let adapter = registry.find(kind).ok_or_else(|| {
+        let detail = format!("no adapter of this process makes {kind}");
+        PhaseError::permanent(ErrorCode::UnknownVariant, detail)
+    })?;
+    let mut sboms: Vec<_> = run.sboms.values().flatten().cloned().collect();
+    sboms.sort_unstable();
+    sboms.dedup();
+    ProvenanceInputs {
+        manifest_sha256,
+        content_digest: manifest.content_digest,
+        builder: match by.level {
+            SignerLevel::Service => Builder::Service,
+            SignerLevel::KeyFile => Builder::KeyFile,
+        },
+        run_id: run.key.run.clone(),
+        tenant: run.key.tenant.clone(),
+        profile_name: run.profile.name.clone(),
+        profile_revision: run.profile.revision,
+        profile_kind: kind,
+        selectors: run.selectors.clone(),
+        options: run.options.clone(),
+        adapter: (adapter.name.to_owned(), adapter.version.to_owned()),
+        exporter_version: VERSION.to_owned(),
+        compression_level: run.profile.config.compression.level,
+        libzstd_version: libzstd_version().to_owned(),
+        started_at: run.started_at.unwrap_or(run.submitted_at),
+        finished_at: now,
+        watermark: run.watermark.unwrap_or(0),
+        sources: run.sources.clone(),
+        policy_snapshot: run.policy_snapshot.clone(),
+        sboms,
+        key_id: by.key_id.clone(),
+        key_fingerprint: by.fingerprint.clone(),
+    }
+    .to_bytes()
+    .map_err(|e| internal("writing provenance.json", e))
+}
