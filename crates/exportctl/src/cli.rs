@@ -1,0 +1,309 @@
+//! The command line's grammar. `docs/cli.md` is generated from it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Packages security evidence into signed bundles that anybody can verify offline.
+#[derive(Debug, Parser)]
+#[command(
+    name = "exportctl",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = false
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The folder with ledger, runs, bundles and keys [default: the platform's data folder]
+    #[arg(long, global = true, env = "EXPORT_HOME", value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Print one JSON object on standard output, nothing else
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Log more; twice for even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Fill the ledger and look at it
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// What can be exported, and how
+    #[command(subcommand)]
+    Profile(ProfileCommand),
+    /// Export evidence into a signed bundle
+    Run(Box<RunArgs>),
+    /// Past and present runs
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// Check a bundle, offline: who signed it, and that nothing changed
+    Verify(VerifyArgs),
+    /// Show what a bundle says of itself, without verifying it
+    Inspect {
+        /// The bundle: an archive, a folder, or `-` for standard input
+        bundle: PathBuf,
+    },
+    /// Verify a bundle and unpack it into a new folder
+    Unpack(UnpackArgs),
+    /// Signing keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// What this version can produce
+    Adapters,
+    /// Print generated pages of the documentation
+    #[command(hide = true)]
+    Docs {
+        /// Which page: `errors` or `cli`
+        page: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Import evidence: files, folders, zip archives, `.zst`, `.gz`, or `-` for standard input
+    Import(ImportArgs),
+    /// What the ledger holds, by tenant, kind and source
+    Stats,
+    /// Add made-up records, for trying things out and for measuring
+    Generate {
+        /// How many records
+        #[arg(long)]
+        records: u64,
+        /// The same seed gives the same records
+        #[arg(long)]
+        seed: u64,
+        /// Whose records they are [default: `default`]
+        #[arg(long, env = "EXPORT_TENANT")]
+        tenant: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Whose records public documents become; ledger records of others are refused [default:
+    /// ledger records keep their own tenant, documents go to `default`]
+    #[arg(long, env = "EXPORT_TENANT")]
+    pub(crate) tenant: Option<String>,
+    /// The documents' format: auto, ledger, osv, cyclonedx, spdx, openvex or csaf
+    #[arg(long, default_value = "auto")]
+    pub(crate) format: String,
+    /// What to import
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TenantArg {
+    /// Whose [default: the only tenant of the ledger]
+    #[arg(long, env = "EXPORT_TENANT")]
+    pub(crate) tenant: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfileCommand {
+    /// Every profile, built-in ones first
+    List(TenantArg),
+    /// A profile with its configuration
+    Show {
+        /// The profile's name
+        name: String,
+        /// A revision [default: the newest]
+        #[arg(long)]
+        revision: Option<u32>,
+        #[command(flatten)]
+        tenant: TenantArg,
+    },
+    /// Make a profile from a JSON file: {"name", "kind", "description", "config"}
+    Create {
+        /// The file, or `-` for standard input
+        file: PathBuf,
+        #[command(flatten)]
+        tenant: TenantArg,
+    },
+    /// Change a profile: its description in place, its configuration into a new revision
+    Update {
+        /// The profile's name
+        name: String,
+        /// The new description
+        #[arg(long)]
+        description: Option<String>,
+        /// A JSON file with the new configuration, or `-` for standard input
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        tenant: TenantArg,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The profile: `json:raw`, `json:policy`, or one of your own
+    pub(crate) profile: String,
+    #[command(flatten)]
+    pub(crate) tenant: TenantArg,
+    /// Only records of this kind: advisory, vex, sbom, finding (repeat for more)
+    #[arg(long = "kind", value_name = "KIND")]
+    pub(crate) kinds: Vec<String>,
+    /// Only records about this purl type, such as npm
+    #[arg(long = "ecosystem", value_name = "TYPE")]
+    pub(crate) ecosystems: Vec<String>,
+    /// Only records about this purl; `*` at its end for all that begin so
+    #[arg(long = "product", value_name = "PURL")]
+    pub(crate) products: Vec<String>,
+    /// Only this SBOM and findings about it, by subject or `_id`
+    #[arg(long = "sbom-subject", value_name = "SBOM")]
+    pub(crate) sbom_subjects: Vec<String>,
+    /// Only records with this identifier or alias, such as CVE-2021-44228
+    #[arg(long = "identifier", value_name = "ID")]
+    pub(crate) identifiers: Vec<String>,
+    /// Only records from this source, `vendor` or `vendor/stream`
+    #[arg(long = "source", value_name = "SOURCE")]
+    pub(crate) sources: Vec<String>,
+    /// Leave out records of this kind
+    #[arg(long = "exclude-kind", value_name = "KIND")]
+    pub(crate) exclude_kinds: Vec<String>,
+    /// Leave out records about this purl type
+    #[arg(long = "exclude-ecosystem", value_name = "TYPE")]
+    pub(crate) exclude_ecosystems: Vec<String>,
+    /// Leave out records about this purl
+    #[arg(long = "exclude-product", value_name = "PURL")]
+    pub(crate) exclude_products: Vec<String>,
+    /// Leave out this SBOM and findings about it
+    #[arg(long = "exclude-sbom-subject", value_name = "SBOM")]
+    pub(crate) exclude_sbom_subjects: Vec<String>,
+    /// Leave out records with this identifier
+    #[arg(long = "exclude-identifier", value_name = "ID")]
+    pub(crate) exclude_identifiers: Vec<String>,
+    /// Leave out records from this source
+    #[arg(long = "exclude-source", value_name = "SOURCE")]
+    pub(crate) exclude_sources: Vec<String>,
+    /// Selectors as a JSON file (`-` for standard input), instead of the flags above
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kinds", "ecosystems", "products",
+        "sbom_subjects", "identifiers", "sources", "exclude_kinds", "exclude_ecosystems",
+        "exclude_products", "exclude_sbom_subjects", "exclude_identifiers", "exclude_sources",
+        "recorded_from", "recorded_to"])]
+    pub(crate) selectors: Option<PathBuf>,
+    /// Only records received at or after this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) recorded_from: Option<String>,
+    /// Only records received before this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) recorded_to: Option<String>,
+    /// The ledger as it was: a time (RFC 3339), or the watermark of a past run
+    #[arg(long, value_name = "TIME|WATERMARK")]
+    pub(crate) as_of: Option<String>,
+    /// The policy snapshot to export [default: the newest]
+    #[arg(long, value_name = "ID")]
+    pub(crate) policy_snapshot: Option<String>,
+    /// How many parts are written at once [default: half the cores, at least 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<u16>,
+    /// Where to write the archive; `-` for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// Newest runs first
+    List {
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+        #[command(flatten)]
+        tenant: TenantArg,
+    },
+    /// A run: status, counts, digests, where its bundle is
+    Show {
+        /// The run's id
+        id: String,
+        #[command(flatten)]
+        tenant: TenantArg,
+    },
+    /// What happened to a run, in order
+    Events {
+        /// The run's id
+        id: String,
+        #[command(flatten)]
+        tenant: TenantArg,
+    },
+    /// Cancel a run; nothing of its payload is kept
+    Cancel {
+        /// The run's id
+        id: String,
+        #[command(flatten)]
+        tenant: TenantArg,
+    },
+    /// Hand an undelivered run over again
+    Retry {
+        /// The run's id
+        id: String,
+        #[command(flatten)]
+        tenant: TenantArg,
+    },
+    /// Finish what processes that ended have left unfinished
+    Resume {
+        /// How many parts are written at once
+        #[arg(long, value_name = "N")]
+        workers: Option<u16>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The bundle: an archive, a folder, or `-` for standard input
+    pub(crate) bundle: PathBuf,
+    /// The signer's public key, PEM [default: the keys that the home trusts]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Check the contents too: every record, line and input hash
+    #[arg(long)]
+    pub(crate) deep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnpackArgs {
+    /// The bundle: an archive, or `-` for standard input
+    pub(crate) bundle: PathBuf,
+    /// The folder to make; it must not exist, or be empty
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    /// Unpack although there is no key to verify with; what is altered is refused all the same
+    #[arg(long)]
+    pub(crate) allow_unverified: bool,
+    /// The signer's public key, PEM [default: the keys that the home trusts]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// The home's signing key and the keys that it trusts
+    Show,
+    /// Make a key pair: PREFIX.key and PREFIX.pub; without PREFIX, the home's signing key.
+    /// COSIGN_PASSWORD encrypts it
+    Generate {
+        /// Where to write the pair
+        #[arg(long, value_name = "PREFIX")]
+        out: Option<PathBuf>,
+    },
+    /// The home's public key, PEM, on standard output
+    Public,
+    /// Trust a public key: bundles signed with it verify in this home
+    Trust {
+        /// The key, PEM
+        file: PathBuf,
+    },
+}

@@ -1,0 +1,276 @@
+//! Filling the ledger: reading in one thread, storing in another, all of it or nothing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use export_canonical::record::{Limits, canonicalize};
+use export_embedded::{Home, Import, Imported};
+use export_intake::read::{Input, Location, ReadError, ReadReport, Skipped, documents};
+use export_intake::wrap::{Format, WrapContext, detect};
+use export_intake::{Admitted, Refusal, admit_document};
+use export_model::{AdmittedRecord, ErrorCode, Kind, PolicySnapshot, Source, Tenant, Timestamp};
+use serde_json::json;
+
+use super::is_standard_input;
+use crate::cli::ImportArgs;
+use crate::failure::Failed;
+use crate::output::{Output, grouped, size, table};
+use crate::settings::{Settings, import_time, importing_tenant, tenant};
+
+/// A batch is stored sorted, so that records that belong together lie together.
+const BATCH_BYTES: usize = 16 << 20;
+const BATCH_RECORDS: usize = 20_000;
+/// Batches that wait to be stored.
+const WAITING: usize = 2;
+/// Skipped files that are named to people; scripts get all.
+const NAMED: usize = 10;
+
+/// What the documents were, by owner, kind and source.
+type Tally = BTreeMap<(Tenant, Kind, Source), u64>;
+
+/// Collects admitted documents into batches for the thread that stores them.
+pub(super) struct Batches {
+    out: SyncSender<Import>,
+    records: Vec<AdmittedRecord>,
+    snapshots: Vec<PolicySnapshot>,
+    bytes: usize,
+    pub(super) tally: Tally,
+}
+
+impl Batches {
+    fn new(out: SyncSender<Import>) -> Self {
+        Self {
+            out,
+            records: Vec::new(),
+            snapshots: Vec::new(),
+            bytes: 0,
+            tally: Tally::new(),
+        }
+    }
+
+    /// Takes a document. Fails only when nobody stores any more, who then says why.
+    pub(super) fn add(&mut self, admitted: Admitted) -> Result<(), Refusal> {
+        match admitted {
+            Admitted::Snapshot(snapshot) => self.snapshots.push(snapshot),
+            Admitted::Record(record) => {
+                let what = (record.tenant.clone(), record.kind, record.source.clone());
+                *self.tally.entry(what).or_insert(0) += 1;
+                self.bytes += record.canonical.len();
+                self.records.push(*record);
+            }
+        }
+        if self.bytes >= BATCH_BYTES || self.records.len() >= BATCH_RECORDS {
+            self.send()?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self) -> Result<(), Refusal> {
+        self.bytes = 0;
+        let batch = Import::Batch {
+            records: std::mem::take(&mut self.records),
+            snapshots: std::mem::take(&mut self.snapshots),
+        };
+        let stopped = || Refusal::new(ErrorCode::Internal, "storing has stopped");
+        self.out.send(batch).map_err(|_| stopped())
+    }
+
+    fn commit(mut self) -> Result<Tally, Refusal> {
+        self.send()?;
+        let stopped = || Refusal::new(ErrorCode::Internal, "storing has stopped");
+        self.out.send(Import::Commit).map_err(|_| stopped())?;
+        Ok(self.tally)
+    }
+}
+
+/// Runs `read` in a thread of its own and stores what it gives. Nothing is stored unless `read`
+/// and everything before it went well.
+pub(super) async fn store<T, F>(
+    home: &Home,
+    now: Timestamp,
+    read: F,
+) -> Result<(T, Tally, Imported), Failed>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Batches) -> Result<T, Failed> + Send + 'static,
+{
+    let (out, batches): (SyncSender<Import>, Receiver<Import>) = sync_channel(WAITING);
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut sink = Batches::new(out);
+        let read = read(&mut sink)?;
+        let tally = sink
+            .commit()
+            .map_err(|refusal| Failed::new(refusal.code, refusal.detail))?;
+        Ok::<_, Failed>((read, tally))
+    });
+    let stored = home.ledger().import(batches, now).await;
+    let read = reading
+        .await
+        .map_err(|e| Failed::new(ErrorCode::Internal, format!("reading stopped: {e}")))?;
+    // Where storing failed, reading only says that nobody listened.
+    match (stored, read) {
+        (Err(error), _) => Err(error.into()),
+        (Ok(_), Err(failed)) => Err(failed),
+        (Ok(Some(imported)), Ok((read, tally))) => Ok((read, tally, imported)),
+        (Ok(None), Ok(_)) => Err(Failed::new(ErrorCode::Internal, "nothing was stored")),
+    }
+}
+
+pub(super) async fn execute(
+    settings: &Settings,
+    output: &Output,
+    args: ImportArgs,
+) -> Result<u8, Failed> {
+    let format = match args.format.as_str() {
+        "auto" => None,
+        name => Some(
+            name.parse::<Format>()
+                .map_err(|e| Failed::new(ErrorCode::Usage, format!("--format: {e}")))?,
+        ),
+    };
+    let named = args.tenant.as_deref().map(tenant).transpose()?;
+    let home = settings.open_home()?;
+    let clock = home.clock();
+    let door = Door {
+        format,
+        documents_go_to: importing_tenant(args.tenant.as_deref())?,
+        only: named,
+        time: import_time(clock.now())?,
+    };
+    let paths = args.paths.clone();
+    let read = move |batches: &mut Batches| read_all(&door, &paths, batches);
+    let (report, tally, imported) = store(&home, clock.now(), read).await?;
+    tell(output, &report, &tally, &imported);
+    Ok(0)
+}
+
+/// What is let in, and as whose.
+struct Door {
+    format: Option<Format>,
+    /// Whose records public documents become.
+    documents_go_to: Tenant,
+    /// Whose ledger records are let in; anybody's where nobody was named.
+    only: Option<Tenant>,
+    time: Timestamp,
+}
+
+impl Door {
+    fn admit(&self, location: &Location, bytes: &[u8]) -> Result<Admitted, Refusal> {
+        let limits = Limits::default();
+        let document = canonicalize(bytes, &limits)?;
+        let format = self.format.or_else(|| detect(&document));
+        let own = matches!(format, Some(Format::Ledger));
+        let context = WrapContext {
+            tenant: if own {
+                self.only.as_ref()
+            } else {
+                Some(&self.documents_go_to)
+            },
+            time: self.time,
+            exporter_version: env!("CARGO_PKG_VERSION"),
+            file_stem: location.file_stem(),
+        };
+        admit_document(&document, format, &context, &limits)
+    }
+}
+
+fn read_all(door: &Door, paths: &[PathBuf], batches: &mut Batches) -> Result<ReadReport, Failed> {
+    let mut report = ReadReport::default();
+    for path in paths {
+        let mut sink =
+            |location: &Location, bytes: Vec<u8>| batches.add(door.admit(location, &bytes)?);
+        let one = documents(input(path), &Limits::default(), &mut sink).map_err(refused)?;
+        report.documents += one.documents;
+        report.bytes += one.bytes;
+        report.skipped.extend(one.skipped);
+    }
+    Ok(report)
+}
+
+fn input(path: &Path) -> Input {
+    if is_standard_input(path) {
+        Input::Stream {
+            name: "standard input".to_owned(),
+            reader: Box::new(std::io::stdin()),
+        }
+    } else {
+        Input::Path(path.to_path_buf())
+    }
+}
+
+fn refused(error: ReadError) -> Failed {
+    match error {
+        ReadError::Io { location, source } => Failed::io(&format!("reading {location}"), &source),
+        other @ ReadError::Refused { .. } => {
+            Failed::new(other.code(), format!("{other}; nothing was imported"))
+        }
+    }
+}
+
+fn tell(output: &Output, report: &ReadReport, tally: &Tally, imported: &Imported) {
+    let mut rows = Vec::new();
+    for ((tenant, kind, source), count) in tally {
+        rows.push(vec![
+            format!("  {tenant}"),
+            kind.to_string(),
+            source.to_string(),
+            grouped(*count),
+        ]);
+    }
+    let appended = &imported.records;
+    let records: u64 = tally.values().sum();
+    let mut text = format!(
+        "imported {} records ({}): {} new, {} already there, {} superseded\n{}",
+        grouped(records),
+        size(report.bytes),
+        grouped(appended.added),
+        grouped(appended.present),
+        grouped(appended.superseded),
+        table(&rows)
+    );
+    let snapshots = imported.snapshots_added + imported.snapshots_present;
+    if snapshots > 0 {
+        text.push_str(&format!(
+            "  policy snapshots: {} new, {} already there\n",
+            imported.snapshots_added, imported.snapshots_present
+        ));
+    }
+    for Skipped { location, reason } in report.skipped.iter().take(NAMED) {
+        text.push_str(&format!("  skipped {location}: {reason}\n"));
+    }
+    if report.skipped.len() > NAMED {
+        let more = report.skipped.len() - NAMED;
+        text.push_str(&format!("  and {more} more skipped; --json lists them\n"));
+    }
+    let sources: Vec<_> = tally
+        .iter()
+        .map(|((tenant, kind, source), documents)| {
+            json!({
+                "tenant": tenant,
+                "kind": kind,
+                "vendor": source.vendor,
+                "stream": source.stream,
+                "documents": documents,
+            })
+        })
+        .collect();
+    let skipped: Vec<_> = report
+        .skipped
+        .iter()
+        .map(|s| json!({ "path": s.location.to_string(), "reason": s.reason }))
+        .collect();
+    let value = json!({
+        "documents": report.documents,
+        "bytes": report.bytes,
+        "records": records,
+        "added": appended.added,
+        "present": appended.present,
+        "superseded": appended.superseded,
+        "snapshots_added": imported.snapshots_added,
+        "snapshots_present": imported.snapshots_present,
+        "sources": sources,
+        "skipped": skipped,
+    });
+    output.result(&text, &value);
+}

@@ -1,0 +1,71 @@
+//! The commands, one module each.
+
+mod adapters;
+mod docs;
+mod import;
+mod inspect;
+mod keys;
+mod ledger;
+mod profile;
+mod run;
+mod runs;
+mod verify;
+
+use std::io::Read;
+use std::path::Path;
+
+use crate::cli::Command;
+use crate::failure::Failed;
+use crate::output::Output;
+use crate::settings::Settings;
+
+/// Largest request file (profile, configuration, selectors).
+const MAX_REQUEST: u64 = 1 << 20;
+
+/// Does what the command line says; gives the exit code.
+pub(crate) async fn execute(
+    settings: &Settings,
+    output: &Output,
+    command: Command,
+) -> Result<u8, Failed> {
+    match command {
+        Command::Ledger(command) => ledger::execute(settings, output, command).await,
+        Command::Profile(command) => profile::execute(settings, output, command).await,
+        Command::Run(args) => run::execute(settings, output, *args).await,
+        Command::Runs(command) => runs::execute(settings, output, command).await,
+        Command::Verify(args) => verify::verify(settings, output, &args),
+        Command::Inspect { bundle } => inspect::execute(output, &bundle),
+        Command::Unpack(args) => verify::unpack(settings, output, &args),
+        Command::Keys(command) => keys::execute(settings, output, command),
+        Command::Adapters => Ok(adapters::execute(output)),
+        Command::Docs { page } => docs::execute(output, &page),
+    }
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// A small JSON document from a file or standard input.
+fn request<T: serde::de::DeserializeOwned>(path: &Path, what: &str) -> Result<T, Failed> {
+    let mut bytes = Vec::new();
+    if is_standard_input(path) {
+        std::io::stdin()
+            .lock()
+            .take(MAX_REQUEST + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|e| Failed::io("reading standard input", &e))?;
+    } else {
+        std::fs::File::open(path)
+            .and_then(|file| file.take(MAX_REQUEST + 1).read_to_end(&mut bytes))
+            .map_err(|e| Failed::read(path, &e))?;
+    }
+    let invalid = |detail: String| {
+        let detail = format!("{} is no {what}: {detail}", path.display());
+        Failed::new(export_model::ErrorCode::InvalidRequest, detail)
+    };
+    if bytes.len() as u64 > MAX_REQUEST {
+        return Err(invalid("it has more than 1 MiB".to_owned()));
+    }
+    serde_json::from_slice(&bytes).map_err(|e| invalid(e.to_string()))
+}

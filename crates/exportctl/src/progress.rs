@@ -1,0 +1,170 @@
+//! Following a run: a bar on a terminal, plain lines elsewhere, nothing when quiet.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use export_model::{Event, EventBody, Run, RunKey, RunStatus};
+use export_ports::Ports;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::failure::Failed;
+use crate::host::Host;
+use crate::output::{Output, grouped};
+
+const PAGE: usize = 500;
+const WAIT: Duration = Duration::from_millis(250);
+
+/// What is shown of a run on its way.
+struct View<'a> {
+    output: &'a Output,
+    bar: Option<ProgressBar>,
+    /// Records of parts that are done, and of parts in the middle.
+    done: u64,
+    middle: BTreeMap<u32, u64>,
+}
+
+impl<'a> View<'a> {
+    fn new(output: &'a Output, title: &str) -> Self {
+        let bar = (output.terminal && !output.is_quiet()).then(|| {
+            let bar = ProgressBar::new(0);
+            let style = ProgressStyle::with_template(
+                "{prefix:.bold} {wide_bar} {human_pos}/{human_len} records {msg}",
+            );
+            if let Ok(style) = style {
+                bar.set_style(style.progress_chars("━╸─"));
+            }
+            bar.set_prefix(title.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        Self {
+            output,
+            bar,
+            done: 0,
+            middle: BTreeMap::new(),
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.set_message(text.to_owned()),
+            None => self.output.note(&format!("  {text}")),
+        }
+    }
+
+    fn show(&mut self, event: &Event, run: &Run) {
+        match &event.body {
+            EventBody::Status { status, detail, .. } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_length(run.records_planned);
+                }
+                match detail {
+                    Some(detail) => self.line(&format!("{status}: {detail}")),
+                    None => self.line(status.as_str()),
+                }
+            }
+            EventBody::AdapterChunk { part, records, .. } => {
+                self.middle.insert(*part, *records);
+            }
+            EventBody::AdapterComplete { part, records, .. } => {
+                self.middle.remove(part);
+                self.done += records;
+            }
+            EventBody::AdapterError {
+                part,
+                detail,
+                retried,
+                ..
+            } => {
+                self.middle.remove(part);
+                let what = if *retried { "tried again" } else { "failed" };
+                self.line(&format!("part {part} {what}: {detail}"));
+            }
+            EventBody::AdapterStart { .. }
+            | EventBody::Signed { .. }
+            | EventBody::Distributed { .. }
+            | EventBody::Swept { .. } => {}
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.done + self.middle.values().sum::<u64>());
+        }
+    }
+
+    fn end(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Follows a run until it has ended. Ctrl-C cancels it.
+pub(crate) async fn follow(
+    ports: &Ports,
+    host: &Host,
+    key: &RunKey,
+    output: &Output,
+) -> Result<Run, Failed> {
+    let mut view = View::new(output, "exporting");
+    let mut seen = 0;
+    let mut interrupts = Interrupts::new();
+    loop {
+        if let Some(failed) = host.fatal() {
+            view.end();
+            return Err(failed);
+        }
+        let events = tokio::select! {
+            events = ports.state.events(key, seen, PAGE, WAIT) => events?,
+            () = interrupts.next() => {
+                view.line("cancelling; nothing of the payload is kept");
+                // It may have ended in this very moment.
+                let _ = export_lifecycle::cancel(ports, key, "ctrl-c").await;
+                continue;
+            }
+        };
+        let Some(run) = ports.state.run(key).await? else {
+            let detail = format!("run {} has disappeared", key.run);
+            return Err(Failed::new(export_model::ErrorCode::Internal, detail));
+        };
+        for event in &events {
+            seen = event.seq;
+            view.show(event, &run);
+        }
+        if run.status.is_terminal() && seen >= run.last_seq {
+            view.end();
+            return Ok(run);
+        }
+    }
+}
+
+/// What a run is doing, in words.
+pub(crate) fn describe(run: &Run) -> String {
+    match run.status {
+        RunStatus::Exporting => format!(
+            "{} of {} records",
+            grouped(run.records),
+            grouped(run.records_planned)
+        ),
+        _ => match &run.failure {
+            Some(failure) => format!("{}: {}", failure.error_code, failure.detail),
+            None => format!("{} records", grouped(run.records)),
+        },
+    }
+}
+
+/// Ctrl-C, as often as it comes.
+struct Interrupts {
+    broken: bool,
+}
+
+impl Interrupts {
+    fn new() -> Self {
+        Self { broken: false }
+    }
+
+    async fn next(&mut self) {
+        if self.broken || tokio::signal::ctrl_c().await.is_err() {
+            self.broken = true;
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What the environment and the global flags say.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use export_embedded::{FileSigner, Home};
+use export_model::{ErrorCode, Tenant, Timestamp};
+use export_ports::{LedgerWriter, PortError, PortErrorKind, Ports, Signer, SignerLevel};
+use export_telemetry::{LogFormat, init_logs};
+
+use crate::cli::Global;
+use crate::failure::Failed;
+
+/// The tenant of public documents that nobody gave one.
+const DEFAULT_TENANT: &str = "default";
+
+pub(crate) struct Settings {
+    home: Option<PathBuf>,
+}
+
+impl Settings {
+    pub(crate) fn new(global: &Global) -> Result<Self, Failed> {
+        let default = match global.verbose {
+            0 => "off",
+            1 => {
+                "warn,export=info,export_plan=info,export_adapter=info,export_sign=info,\
+                  export_distribute=info,export_lifecycle=info,exportctl=info"
+            }
+            _ => "info,export_adapter=debug,export_lifecycle=debug,exportctl=debug",
+        };
+        let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| default.to_owned());
+        let format = match std::env::var("EXPORT_LOG").as_deref() {
+            Err(_) | Ok("" | "text") => LogFormat::Text,
+            Ok("json") => LogFormat::Json,
+            Ok(other) => {
+                let detail = format!("EXPORT_LOG is `{other}`; it can be `text` or `json`");
+                return Err(Failed::new(ErrorCode::Usage, detail));
+            }
+        };
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let ansi = !plain && std::io::IsTerminal::is_terminal(&std::io::stderr());
+        init_logs(format, &filter, ansi)
+            .map_err(|e| Failed::new(ErrorCode::Usage, format!("RUST_LOG: {e}")))?;
+        Ok(Self {
+            home: global.home.clone(),
+        })
+    }
+
+    /// The home's folder.
+    pub(crate) fn home_path(&self) -> Result<PathBuf, Failed> {
+        self.home
+            .clone()
+            .or_else(|| dirs::data_dir().map(|data| data.join("export-center")))
+            .ok_or_else(|| {
+                let detail = "this platform names no data folder; say where with --home";
+                Failed::new(ErrorCode::Usage, detail)
+            })
+    }
+
+    /// Opens the home, making it where there is none.
+    pub(crate) fn open_home(&self) -> Result<Home, Failed> {
+        Ok(Home::open(&self.home_path()?)?)
+    }
+
+    /// The home, where there is one.
+    pub(crate) fn existing_home(&self) -> Option<PathBuf> {
+        self.home_path().ok().filter(|path| path.is_dir())
+    }
+}
+
+/// The signing key's password: `COSIGN_PASSWORD`, as cosign has it. An empty one is none.
+pub(crate) fn password() -> Option<String> {
+    std::env::var("COSIGN_PASSWORD")
+        .ok()
+        .filter(|password| !password.is_empty())
+}
+
+/// A key that cannot be used, in the words of the catalogue.
+pub(crate) fn key_failed(error: PortError) -> Failed {
+    let code = match error.kind() {
+        PortErrorKind::Damaged | PortErrorKind::Invalid => ErrorCode::KeyUnreadable,
+        PortErrorKind::AlreadyExists => ErrorCode::Io,
+        _ => error.code(),
+    };
+    Failed::new(code, error.to_string())
+}
+
+/// The home's signing key, opened when it is first needed: looking at runs and profiles needs no
+/// password.
+pub(crate) struct HomeSigner {
+    home: PathBuf,
+    opened: OnceLock<FileSigner>,
+}
+
+impl HomeSigner {
+    /// The key, made on first use.
+    pub(crate) fn open(&self) -> Result<&FileSigner, PortError> {
+        if let Some(signer) = self.opened.get() {
+            return Ok(signer);
+        }
+        let signer = FileSigner::open(
+            &self.home.join("keys"),
+            password().as_deref().map(str::as_bytes),
+        )?;
+        Ok(self.opened.get_or_init(|| signer))
+    }
+}
+
+#[async_trait]
+impl Signer for HomeSigner {
+    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, PortError> {
+        self.open()?.sign(message).await
+    }
+
+    async fn public_key_pem(&self) -> Result<String, PortError> {
+        self.open()?.public_key_pem().await
+    }
+
+    fn key_id(&self) -> String {
+        "file".to_owned()
+    }
+
+    fn level(&self) -> SignerLevel {
+        SignerLevel::KeyFile
+    }
+}
+
+/// Every port of the home, and its signing key.
+pub(crate) fn ports(home: &Home) -> (Ports, Arc<HomeSigner>) {
+    let signer = Arc::new(HomeSigner {
+        home: home.path().to_path_buf(),
+        opened: OnceLock::new(),
+    });
+    (home.ports(Arc::clone(&signer) as Arc<dyn Signer>), signer)
+}
+
+pub(crate) fn tenant(name: &str) -> Result<Tenant, Failed> {
+    name.parse()
+        .map_err(|e: export_model::InvalidName| Failed::new(ErrorCode::Usage, e.to_string()))
+}
+
+/// The tenant of public documents: the one that was named, or `default`.
+pub(crate) fn importing_tenant(named: Option<&str>) -> Result<Tenant, Failed> {
+    tenant(named.unwrap_or(DEFAULT_TENANT))
+}
+
+/// The tenant that a command is about: the one that was named, or the only one that the ledger
+/// has.
+pub(crate) async fn only_tenant(home: &Home, named: Option<&str>) -> Result<Tenant, Failed> {
+    if let Some(name) = named {
+        return tenant(name);
+    }
+    let stats = home.ledger().stats().await?;
+    let mut tenants: Vec<(Tenant, u64)> = Vec::new();
+    for source in &stats.sources {
+        match tenants.iter_mut().find(|(t, _)| *t == source.tenant) {
+            Some((_, records)) => *records += source.records,
+            None => tenants.push((source.tenant.clone(), source.records)),
+        }
+    }
+    match tenants.as_slice() {
+        [] => tenant(DEFAULT_TENANT),
+        [(only, _)] => Ok(only.clone()),
+        many => {
+            let list: Vec<_> = many
+                .iter()
+                .map(|(tenant, records)| {
+                    format!("{tenant} ({} records)", crate::output::grouped(*records))
+                })
+                .collect();
+            let detail = format!("the ledger holds several tenants: {}", list.join(", "));
+            Err(Failed::new(ErrorCode::AmbiguousTenant, detail))
+        }
+    }
+}
+
+/// Now, as imports record it: `SOURCE_DATE_EPOCH` where that is set, so that imports can be
+/// repeated byte for byte.
+pub(crate) fn import_time(now: Timestamp) -> Result<Timestamp, Failed> {
+    let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else {
+        return Ok(now.whole_seconds());
+    };
+    let seconds = text.parse::<i64>().ok().and_then(|s| s.checked_mul(1000));
+    // 9999-12-31, the last day that RFC 3339 can spell.
+    match seconds {
+        Some(millis) if (0..=253_402_300_799_000).contains(&millis) => Ok(Timestamp(millis)),
+        _ => {
+            let detail = format!("SOURCE_DATE_EPOCH is `{text}`; it must be seconds since 1970");
+            Err(Failed::new(ErrorCode::Usage, detail))
+        }
+    }
+}
