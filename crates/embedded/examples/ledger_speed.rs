@@ -112,6 +112,7 @@ async fn main() {
                         records: 10_000,
                         bytes: 8 << 20,
                     },
+                    export_ports::RecordPage::default(),
                 )
                 .await
                 .unwrap();

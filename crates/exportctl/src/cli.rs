@@ -70,6 +70,24 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// How many parts may be written at once.
+    pub(crate) fn workers(&self) -> usize {
+        let asked = match self {
+            Self::Run(args) => args.workers,
+            Self::Runs(RunsCommand::Resume { workers }) => *workers,
+            _ => Some(1),
+        };
+        usize::from(asked.unwrap_or_else(default_workers))
+    }
+}
+
+/// Half the cores write parts; compression and hashing fill the others.
+pub(crate) fn default_workers() -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u16::try_from((cores / 2).clamp(1, 16)).unwrap_or(1)
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum LedgerCommand {
     /// Import evidence: files, folders, zip archives, `.zst`, `.gz`, or `-` for standard input

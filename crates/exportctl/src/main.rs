@@ -15,11 +15,17 @@ mod settings;
 use std::process::ExitCode;
 
 use clap::Parser;
+use export_model::ErrorCode;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Global};
 use crate::failure::Failed;
 use crate::output::Output;
 use crate::settings::Settings;
+
+/// Threads for calls that block, beside one for each part that is being written. Every thread keeps
+/// a heap of its own, so more of them cost memory; fewer than the calls that wait for each other
+/// (reading and storing an import, say) would stop everything.
+const BLOCKING: usize = 4;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -29,6 +35,7 @@ fn main() -> ExitCode {
     let output = Output::new(&cli.global);
     let outcome = Settings::new(&cli.global).and_then(|settings| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
+            .max_blocking_threads(cli.command.workers() + BLOCKING)
             .enable_all()
             .build()
             .map_err(|e| Failed::io("starting the runtime", &e))?;
@@ -48,11 +55,28 @@ fn main() -> ExitCode {
 
 /// Help and version are results; everything else that clap finds is a usage error.
 fn usage(error: &clap::Error) -> ExitCode {
-    // Nothing can be done where even that cannot be printed.
-    let _ = error.print();
-    if error.use_stderr() {
-        ExitCode::from(export_model::ErrorCode::Usage.exit_code())
-    } else {
-        ExitCode::SUCCESS
+    if !error.use_stderr() {
+        // Nothing can be done where even that cannot be printed.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
     }
+    let code = ErrorCode::Usage;
+    // The flags could not be read, but a script that gave this one reads nothing else.
+    if std::env::args_os().any(|arg| arg == "--json") {
+        let text = error.render().to_string();
+        let first = text.split("\n\n").next().unwrap_or_default();
+        let words: Vec<_> = first.split_whitespace().collect();
+        let detail = words.join(" ");
+        let detail = detail.strip_prefix("error: ").unwrap_or(&detail);
+        let global = Global {
+            home: None,
+            json: true,
+            quiet: false,
+            verbose: 0,
+        };
+        Output::new(&global).failed(&Failed::new(code, detail));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(code.exit_code())
 }

@@ -145,33 +145,50 @@ pub(crate) fn importing_tenant(named: Option<&str>) -> Result<Tenant, Failed> {
     tenant(named.unwrap_or(DEFAULT_TENANT))
 }
 
+/// The tenants that the ledger has records of, with how many; the default one where it is empty.
+pub(crate) async fn tenants(home: &Home) -> Result<Vec<(Tenant, u64)>, Failed> {
+    let stats = home.ledger().stats().await?;
+    let mut tenants: Vec<(Tenant, u64)> = Vec::new();
+    for source in stats.sources {
+        match tenants.iter_mut().find(|(t, _)| *t == source.tenant) {
+            Some((_, records)) => *records += source.records,
+            None => tenants.push((source.tenant, source.records)),
+        }
+    }
+    if tenants.is_empty() {
+        tenants.push((tenant(DEFAULT_TENANT)?, 0));
+    }
+    Ok(tenants)
+}
+
 /// The tenant that a command is about: the one that was named, or the only one that the ledger
 /// has.
 pub(crate) async fn only_tenant(home: &Home, named: Option<&str>) -> Result<Tenant, Failed> {
     if let Some(name) = named {
         return tenant(name);
     }
-    let stats = home.ledger().stats().await?;
-    let mut tenants: Vec<(Tenant, u64)> = Vec::new();
-    for source in &stats.sources {
-        match tenants.iter_mut().find(|(t, _)| *t == source.tenant) {
-            Some((_, records)) => *records += source.records,
-            None => tenants.push((source.tenant.clone(), source.records)),
-        }
+    let tenants = tenants(home).await?;
+    if let [(only, _)] = tenants.as_slice() {
+        return Ok(only.clone());
     }
-    match tenants.as_slice() {
-        [] => tenant(DEFAULT_TENANT),
-        [(only, _)] => Ok(only.clone()),
-        many => {
-            let list: Vec<_> = many
-                .iter()
-                .map(|(tenant, records)| {
-                    format!("{tenant} ({} records)", crate::output::grouped(*records))
-                })
-                .collect();
-            let detail = format!("the ledger holds several tenants: {}", list.join(", "));
-            Err(Failed::new(ErrorCode::AmbiguousTenant, detail))
-        }
+    let list: Vec<_> = tenants
+        .iter()
+        .map(|(tenant, records)| format!("{tenant} ({} records)", crate::output::grouped(*records)))
+        .collect();
+    let detail = format!("the ledger holds several tenants: {}", list.join(", "));
+    Err(Failed::new(ErrorCode::AmbiguousTenant, detail))
+}
+
+/// The tenants that something named by a unique id may belong to: the one that was named, or all of
+/// the ledger's.
+pub(crate) async fn any_tenant(home: &Home, named: Option<&str>) -> Result<Vec<Tenant>, Failed> {
+    match named {
+        Some(name) => Ok(vec![tenant(name)?]),
+        None => Ok(tenants(home)
+            .await?
+            .into_iter()
+            .map(|(owner, _)| owner)
+            .collect()),
     }
 }
 

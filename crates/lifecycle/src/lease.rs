@@ -35,6 +35,7 @@ impl Budget {
 }
 
 /// What asking for a step gave.
+#[allow(clippy::large_enum_variant)] // Matched where it is made; it never lies in a list.
 pub enum Taken {
     /// It is ours.
     Held(Held),

@@ -122,7 +122,8 @@ pub trait Evidence: Send + Sync {
 
     /// Records of `scan` after (exclusive) `after`, or from (inclusive) `first` where there is no
     /// `after`, up to (inclusive) `last`, in canonical order. An empty page means that there are no
-    /// more.
+    /// more. `spare` is a page that was read to its end: it is emptied and filled again, so that a
+    /// long read allocates its pages once.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -133,6 +134,7 @@ pub trait Evidence: Send + Sync {
         last: &Position,
         after: Option<&Position>,
         budget: PageBudget,
+        spare: RecordPage,
     ) -> Result<RecordPage, PortError>;
 }
 

@@ -38,31 +38,62 @@ impl PendingFrame {
     }
 }
 
+/// Buffers that are used again and again. Large ones that come and go would make the system's
+/// allocator keep ever more of them in every thread's heap.
+#[derive(Clone)]
+pub(crate) struct Buffers(Sender<Vec<u8>>, Receiver<Vec<u8>>);
+
+impl Buffers {
+    pub(crate) fn new() -> Self {
+        let (give, take) = unbounded();
+        Self(give, take)
+    }
+
+    /// An empty buffer, used before where there is one, with room for `capacity` bytes.
+    pub(crate) fn take(&self, capacity: usize) -> Vec<u8> {
+        let mut buffer = self.1.try_recv().unwrap_or_default();
+        buffer.clear();
+        buffer.reserve(capacity);
+        buffer
+    }
+
+    pub(crate) fn give(&self, buffer: Vec<u8>) {
+        let _ = self.0.send(buffer);
+    }
+}
+
 /// Threads that compress frames. Dropping the pool stops them.
 pub struct FramePool {
     jobs: Sender<Job>,
-    spare: (Sender<Vec<u8>>, Receiver<Vec<u8>>),
+    contents: Buffers,
+    /// Compressed frames, and parts of uploads.
+    pub(crate) compressed: Buffers,
+    pub(crate) uploads: Buffers,
 }
 
 impl FramePool {
     /// A pool of `threads` threads, at least one.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        let (jobs, work) = bounded::<Job>(1);
-        let spare = unbounded();
+        // Handed over, never queued: a frame that waits is 8 MiB that nobody works on.
+        let (jobs, work) = bounded::<Job>(0);
+        let pool = Self {
+            jobs,
+            contents: Buffers::new(),
+            compressed: Buffers::new(),
+            uploads: Buffers::new(),
+        };
         for _ in 0..threads.max(1) {
-            let (work, used) = (work.clone(), spare.0.clone());
-            thread::spawn(move || compress_all(&work, &used));
+            let (work, contents) = (work.clone(), pool.contents.clone());
+            let compressed = pool.compressed.clone();
+            thread::spawn(move || compress_all(&work, &contents, &compressed));
         }
-        Self { jobs, spare }
+        pool
     }
 
     /// An empty buffer with room for a frame.
     pub(crate) fn buffer(&self) -> Vec<u8> {
-        self.spare
-            .1
-            .try_recv()
-            .unwrap_or_else(|_| Vec::with_capacity(FRAME_BYTES))
+        self.contents.take(FRAME_BYTES)
     }
 
     /// Compresses `content`; blocks while too many frames are in flight.
@@ -78,13 +109,13 @@ impl FramePool {
     }
 }
 
-fn compress_all(work: &Receiver<Job>, used: &Sender<Vec<u8>>) {
+fn compress_all(work: &Receiver<Job>, contents: &Buffers, compressed: &Buffers) {
     let mut compressor: Option<(i32, FrameCompressor)> = None;
-    while let Ok(mut job) = work.recv() {
-        let frame = compress(&mut compressor, job.level, &job.content);
-        job.content.clear();
-        let _ = used.send(job.content);
-        let _ = job.reply.send(frame);
+    while let Ok(job) = work.recv() {
+        let mut frame = compressed.take(0);
+        let outcome = compress(&mut compressor, job.level, &job.content, &mut frame);
+        contents.give(job.content);
+        let _ = job.reply.send(outcome.map(|()| frame));
     }
 }
 
@@ -92,18 +123,16 @@ fn compress(
     current: &mut Option<(i32, FrameCompressor)>,
     level: i32,
     content: &[u8],
-) -> Result<Vec<u8>, String> {
+    frame: &mut Vec<u8>,
+) -> Result<(), String> {
     if current.as_ref().is_none_or(|(has, _)| *has != level) {
-        *current = Some((
-            level,
-            FrameCompressor::new(level).map_err(|e| e.to_string())?,
-        ));
+        let compressor = FrameCompressor::new(level).map_err(|e| e.to_string())?;
+        *current = Some((level, compressor));
     }
-    let mut frame = Vec::with_capacity(content.len() / 4);
-    if let Some((_, compressor)) = current {
-        compressor
-            .compress(content, &mut frame)
-            .map_err(|e| e.to_string())?;
+    match current {
+        Some((_, compressor)) => compressor
+            .compress(content, frame)
+            .map_err(|e| e.to_string()),
+        None => Err("there is no compressor".to_owned()),
     }
-    Ok(frame)
 }

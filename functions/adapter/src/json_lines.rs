@@ -86,10 +86,11 @@ impl<'a> JsonLines<'a> {
         if self.frame.is_empty() {
             return Ok(());
         }
-        let frame = std::mem::replace(&mut self.frame, self.pool.buffer());
+        let frame = std::mem::take(&mut self.frame);
         self.hash.update(&frame);
         self.size += frame.len() as u64;
         let pending = self.pool.submit(frame, self.level);
+        self.frame = self.pool.buffer();
         // The writer has stopped: it says why.
         self.frames
             .blocking_send(pending)

@@ -2,7 +2,10 @@
 //!
 //! Three stages run at once: pages are read, records are checked and hashed and cut into frames,
 //! frames that the pool has compressed are stored. Each hands over through a bounded channel, so a
-//! part holds a few pages and a few frames, however large it is.
+//! part holds a few pages and a few frames, however large it is. Its last frames and the flush to
+//! disk go on while the next part is read.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use export_lifecycle::{Held, PhaseError, transact};
@@ -13,6 +16,7 @@ use export_model::{
 use export_ports::{Evidence, PageBudget, Ports, RecordPage, Scan};
 use export_telemetry as telemetry;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use crate::check;
@@ -22,10 +26,10 @@ use crate::staging;
 
 const PAGE: PageBudget = PageBudget {
     records: 4_096,
-    bytes: 4 << 20,
+    bytes: 1 << 20,
 };
 /// Pages and frames that wait between two stages.
-const WAITING: usize = 2;
+const WAITING: usize = 1;
 /// How often a part looks whether its run is still wanted, and tells how far it is.
 const LOOK_MILLIS: u64 = 200;
 const CHUNK_MILLIS: u64 = 1_000;
@@ -48,55 +52,80 @@ struct Processed {
     bytes: u64,
 }
 
-/// Writes a part. What an attempt that fails has written is swept when the run ends.
-pub(crate) async fn export(
+/// A part whose records were all read and checked; its last frames may still be on their way.
+pub(crate) struct Streamed {
+    object: ObjectKey,
+    processed: Processed,
+    writing: JoinHandle<Result<staging::Staged, PhaseError>>,
+}
+
+/// Streams a part's records into its payload file. What an attempt that fails has written is swept
+/// when the run ends.
+pub(crate) async fn stream(
     ports: &Ports,
     held: &Held,
-    frames: &std::sync::Arc<FramePool>,
+    frames: &Arc<FramePool>,
     job: &Job,
-) -> Result<(PartOutput, u64), PhaseError> {
-    let path = job.part.jsonl_path();
-    let object = key(job, held, &format!("{path}.zst"))?;
+) -> Result<Streamed, PhaseError> {
+    let object = key(job, held, &format!("{}.zst", job.part.jsonl_path()))?;
     let (pages_in, pages) = mpsc::channel(WAITING);
+    let (spare_in, spare) = mpsc::unbounded_channel();
     let (frames_in, stored) = mpsc::channel(WAITING);
+    let (part, run, tenant) = (job.part.index, &job.run.key.run, &job.run.key.tenant);
 
     let processing = tokio::task::spawn_blocking({
-        let (job, pool) = (job.clone(), std::sync::Arc::clone(frames));
-        move || process(&job, &pool, pages, frames_in)
+        let (job, pool) = (job.clone(), Arc::clone(frames));
+        move || process(&job, &pool, pages, &spare_in, frames_in)
     });
-    let writing = tokio::spawn(
-        staging::write(ports.clone(), object.clone(), stored).instrument(tracing::info_span!(
-            "export.write",
-            otel.name = telemetry::SPAN_WRITE,
-            part = job.part.index
-        )),
-    );
-    let reading = read(ports, held, job, pages_in).instrument(tracing::info_span!(
-        "export.fetch",
-        otel.name = telemetry::SPAN_FETCH,
-        part = job.part.index
-    ));
-    let read = reading.await;
+    let span = tracing::info_span!("export.write", otel.name = telemetry::SPAN_WRITE,
+        run_id = %run, tenant = %tenant, part);
+    let writing = staging::write(ports.clone(), Arc::clone(frames), object.clone(), stored);
+    let writing = tokio::spawn(writing.instrument(span));
+    let span = tracing::info_span!("export.fetch", otel.name = telemetry::SPAN_FETCH,
+        run_id = %run, tenant = %tenant, part);
+    let read = read(ports, held, job, pages_in, spare)
+        .instrument(span)
+        .await;
     let processed = processing.await.map_err(|e| stopped(&e))?;
-    let staged = writing.await.map_err(|e| stopped(&e))?;
-
-    // The stage that failed first says why; the others only say that they were left alone.
-    let (processed, staged) = match (read, processed, staged) {
-        (Ok(()), Ok(processed), Ok(staged)) => (processed, staged),
-        (read, processed, staged) => {
-            let mut errors = vec![read.err(), processed.err()];
-            match staged {
+    match (read, processed) {
+        (Ok(()), Ok(processed)) => Ok(Streamed {
+            object,
+            processed,
+            writing,
+        }),
+        (read, processed) => {
+            let mut errors: Vec<_> = read.err().into_iter().chain(processed.err()).collect();
+            match writing.await.map_err(|e| stopped(&e))? {
                 Ok(staged) => staged.abort().await,
-                Err(error) => errors.push(Some(error)),
+                Err(error) => errors.push(error),
             }
-            let mut errors: Vec<_> = errors.into_iter().flatten().collect();
+            // The stage that failed first says why; the others only say that nobody listened.
             errors.sort_by_key(|error| matches!(error, PhaseError::Superseded));
-            return Err(errors.into_iter().next().unwrap_or(PhaseError::Superseded));
+            Err(errors.into_iter().next().unwrap_or(PhaseError::Superseded))
         }
-    };
-    let bytes = processed.bytes;
-    let output = store(ports, held, job, object, processed, staged).await?;
-    Ok((output, bytes))
+    }
+}
+
+impl Streamed {
+    /// Makes the file appear; says what the part has become, and how many canonical bytes it read.
+    pub(crate) async fn store(
+        self,
+        ports: &Ports,
+        held: &Held,
+        job: &Job,
+    ) -> Result<(PartOutput, u64), PhaseError> {
+        let staged = self.writing.await.map_err(|e| stopped(&e))??;
+        let bytes = self.processed.bytes;
+        let output = store(ports, held, job, self.object, self.processed, staged).await?;
+        Ok((output, bytes))
+    }
+
+    /// Forgets what was written.
+    pub(crate) async fn abort(self) {
+        if let Ok(Ok(staged)) = self.writing.await {
+            staged.abort().await;
+        }
+    }
 }
 
 async fn store(
@@ -182,6 +211,7 @@ async fn read(
     held: &Held,
     job: &Job,
     pages: mpsc::Sender<RecordPage>,
+    mut spare: mpsc::UnboundedReceiver<RecordPage>,
 ) -> Result<(), PhaseError> {
     let evidence: &dyn Evidence = match job.part.kind {
         Kind::Finding => &*ports.policy,
@@ -191,14 +221,10 @@ async fn read(
     let (mut looked, mut told) = (ports.clock.now(), ports.clock.now());
     let mut after: Option<Position> = None;
     loop {
+        let (first, last) = (&job.part.first, &job.part.last);
+        let spare = spare.try_recv().unwrap_or_default();
         let page = evidence
-            .records(
-                &job.scan,
-                &job.part.first,
-                &job.part.last,
-                after.as_ref(),
-                PAGE,
-            )
+            .records(&job.scan, first, last, after.as_ref(), PAGE, spare)
             .await?;
         let Some(last) = page.last() else { break };
         after = Some(last);
@@ -259,6 +285,7 @@ fn process(
     job: &Job,
     pool: &FramePool,
     mut pages: mpsc::Receiver<RecordPage>,
+    spare: &mpsc::UnboundedSender<RecordPage>,
     frames: mpsc::Sender<crate::frame_pool::PendingFrame>,
 ) -> Result<Processed, PhaseError> {
     let kind = job.part.kind;
@@ -294,6 +321,8 @@ fn process(
             }
             lines.record(&record.id, canonical)?;
         }
+        // The reader has ended when nobody takes it.
+        let _ = spare.send(page);
     }
     let records = inputs.records();
     let hash = inputs.finish();

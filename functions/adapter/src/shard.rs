@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use export_lifecycle::{Budget, Held, PhaseError, transact};
-use export_model::{ErrorCode, EventBody, Part, PartOutput, Run, RunStatus, WorkId};
+use export_model::{ErrorCode, EventBody, Part, PartOutput, Run, RunStatus, Timestamp, WorkId};
 use export_ports::Ports;
 use tracing::Instrument;
 
@@ -72,8 +72,10 @@ async fn parts(
     let mut left: Vec<Part> = ports.state.parts(&key, first, wanted).await?;
     left.retain(|part| part.output.is_none());
     let count = left.len();
+    let mut previous: Option<Streaming> = None;
     for (done, part) in left.into_iter().enumerate() {
         if done > 0 && budget.is_spent(ports.clock.now()) {
+            finish(ports, held, previous, false).await?;
             return Ok(Progress::OutOfTime);
         }
         let job = Job {
@@ -81,8 +83,21 @@ async fn parts(
             run: run.clone(),
             part,
         };
-        one(ports, held, frames, &job, done + 1 == count).await?;
+        // Storing a part waits for the disk mostly, reading the next one for the processor.
+        let (streamed, finished) = tokio::join!(
+            stream(ports, held, frames, job),
+            finish(ports, held, previous.take(), false)
+        );
+        match (streamed, finished) {
+            (Ok(streaming), Ok(())) => previous = Some(streaming),
+            (Ok(streaming), Err(error)) => {
+                streaming.streamed.abort().await;
+                return Err(error);
+            }
+            (Err(PhaseError::Superseded), Err(error)) | (Err(error), _) => return Err(error),
+        }
     }
+    finish(ports, held, previous, true).await?;
     if count == 0 {
         // Everything was committed by an earlier holder that died before it could say so.
         let finish = export_ports::Write::FinishWork(held.work().clone(), held.token().to_owned());
@@ -99,27 +114,59 @@ fn exporting(run: Option<Run>) -> Result<Run, PhaseError> {
     }
 }
 
-async fn one(
+/// A part on its way.
+struct Streaming {
+    job: Job,
+    started: Timestamp,
+    streamed: part::Streamed,
+}
+
+async fn stream(
     ports: &Ports,
     held: &Held,
     frames: &Arc<FramePool>,
-    job: &Job,
+    job: Job,
+) -> Result<Streaming, PhaseError> {
+    let started = ports.clock.now();
+    begin(ports, held, &job).await?;
+    match part::stream(ports, held, frames, &job).await {
+        Ok(streamed) => Ok(Streaming {
+            job,
+            started,
+            streamed,
+        }),
+        Err(error) => {
+            report(ports, held, &job, &error).await;
+            Err(error)
+        }
+    }
+}
+
+/// Stores and commits a part, where there is one; with the last one, the step is done.
+async fn finish(
+    ports: &Ports,
+    held: &Held,
+    part: Option<Streaming>,
     is_last: bool,
 ) -> Result<(), PhaseError> {
-    let part = job.part.index;
-    let started = ports.clock.now();
-    begin(ports, held, job).await?;
-    let outcome = match part::export(ports, held, frames, job).await {
+    let Some(Streaming {
+        job,
+        started,
+        streamed,
+    }) = part
+    else {
+        return Ok(());
+    };
+    let outcome = match streamed.store(ports, held, &job).await {
         Ok((output, bytes)) => {
             let millis = ports.clock.now().millis_since(started);
-            complete(ports, held, job, output, bytes, millis, is_last).await
+            complete(ports, held, &job, output, bytes, millis, is_last).await
         }
         Err(error) => Err(error),
     };
     if let Err(error) = &outcome {
-        report(ports, held, job, error).await;
+        report(ports, held, &job, error).await;
     }
-    tracing::debug!(part, ok = outcome.is_ok(), "part ended");
     outcome
 }
 

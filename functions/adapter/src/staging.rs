@@ -1,5 +1,7 @@
 //! The stored side of a part: compressed frames, in order, into one object.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use export_lifecycle::PhaseError;
 use export_model::{ObjectKey, Sha256Digest};
@@ -7,10 +9,10 @@ use export_ports::{Ports, Upload};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use crate::frame_pool::PendingFrame;
+use crate::frame_pool::{Buffers, FramePool, PendingFrame};
 
-/// Bytes an upload's part: above S3's least of 5 MiB.
-const UPLOAD_PART: usize = 8 << 20;
+/// Bytes an upload's part: S3's least.
+const UPLOAD_PART: usize = 5 << 20;
 
 /// An object that is written, but has not appeared.
 pub(crate) struct Staged {
@@ -39,14 +41,33 @@ impl Staged {
     }
 }
 
+/// A part of an upload; its buffer goes back when whoever stores it is done with it.
+struct UploadPart {
+    bytes: Vec<u8>,
+    buffers: Buffers,
+}
+
+impl AsRef<[u8]> for UploadPart {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for UploadPart {
+    fn drop(&mut self) {
+        self.buffers.give(std::mem::take(&mut self.bytes));
+    }
+}
+
 /// Writes frames until there are no more.
 pub(crate) async fn write(
     ports: Ports,
+    pool: Arc<FramePool>,
     key: ObjectKey,
     mut frames: mpsc::Receiver<PendingFrame>,
 ) -> Result<Staged, PhaseError> {
     let mut upload: Option<Box<dyn Upload>> = None;
-    match write_frames(&ports, &key, &mut frames, &mut upload).await {
+    match write_frames(&ports, &pool, &key, &mut frames, &mut upload).await {
         Ok((size, sha256)) => Ok(Staged {
             upload,
             size,
@@ -63,43 +84,49 @@ pub(crate) async fn write(
 
 async fn write_frames(
     ports: &Ports,
+    pool: &FramePool,
     key: &ObjectKey,
     frames: &mut mpsc::Receiver<PendingFrame>,
     upload: &mut Option<Box<dyn Upload>>,
 ) -> Result<(u64, Sha256Digest), PhaseError> {
     let mut hash = Sha256::new();
     let mut size = 0;
-    let mut part = Vec::new();
+    let mut part = pool.uploads.take(UPLOAD_PART);
     while let Some(pending) = frames.recv().await {
         let frame = pending.compressed().await?;
         hash.update(&frame);
         size += frame.len() as u64;
-        if part.is_empty() {
-            part = frame;
-        } else {
-            part.extend_from_slice(&frame);
-        }
+        part.extend_from_slice(&frame);
+        pool.compressed.give(frame);
         if part.len() >= UPLOAD_PART {
-            send(ports, key, upload, std::mem::take(&mut part)).await?;
+            send(ports, pool, key, upload, part).await?;
+            part = pool.uploads.take(UPLOAD_PART);
         }
     }
-    if !part.is_empty() {
-        send(ports, key, upload, part).await?;
+    if part.is_empty() {
+        pool.uploads.give(part);
+    } else {
+        send(ports, pool, key, upload, part).await?;
     }
     Ok((size, Sha256Digest(hash.finalize().into())))
 }
 
 async fn send(
     ports: &Ports,
+    pool: &FramePool,
     key: &ObjectKey,
     upload: &mut Option<Box<dyn Upload>>,
-    part: Vec<u8>,
+    bytes: Vec<u8>,
 ) -> Result<(), PhaseError> {
     let open = match upload {
         Some(open) => open,
         None => upload.insert(ports.objects.upload(key).await?),
     };
-    Ok(open.part(Bytes::from(part)).await?)
+    let part = UploadPart {
+        bytes,
+        buffers: pool.uploads.clone(),
+    };
+    Ok(open.part(Bytes::from_owner(part)).await?)
 }
 
 async fn abort(upload: Box<dyn Upload>) {

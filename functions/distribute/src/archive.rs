@@ -13,9 +13,11 @@ use sha2::digest::common::hazmat::SerializableState;
 use sha2::{Digest, Sha256};
 
 /// Bytes that are read from a member at once.
-const READ: u64 = 4 << 20;
-/// Least bytes of an upload's part but the last (S3 takes up to 10,000 parts).
-const UPLOAD_PART: usize = 8 << 20;
+const READ: u64 = 1 << 20;
+/// Least bytes of an upload's part but the last, and most parts that an upload may have, with some
+/// to spare (S3).
+const LEAST_PART: u64 = 5 << 20;
+const MOST_PARTS: u64 = 9_000;
 
 /// Where an archive stopped.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,6 +48,7 @@ struct Writer<'a> {
     hash: Sha256,
     offset: u64,
     part: Vec<u8>,
+    part_size: usize,
 }
 
 impl Writer<'_> {
@@ -57,7 +60,8 @@ impl Writer<'_> {
         if self.part.is_empty() {
             return Ok(());
         }
-        let part = Bytes::from(std::mem::take(&mut self.part));
+        let next = Vec::with_capacity(self.part.capacity());
+        let part = Bytes::from(std::mem::replace(&mut self.part, next));
         self.hash.update(&part);
         self.offset += part.len() as u64;
         Ok(self.upload.part(part).await?)
@@ -92,7 +96,9 @@ pub(crate) async fn write(
         None => ObjectKey::new(&run.key, held.token(), "bundle.tar")
             .map_err(|e| internal("naming the archive", e))?,
     };
-    let mut writer = open(ports, &object, checkpoint).await?;
+    let part_size = layout.total_size().div_ceil(MOST_PARTS).max(LEAST_PART);
+    let part_size = usize::try_from(part_size).unwrap_or(usize::MAX);
+    let mut writer = open(ports, &object, checkpoint, part_size).await?;
     for segment in layout.segments_from(writer.offset) {
         match segment {
             Segment::Header(bytes) => writer.push(&bytes),
@@ -111,7 +117,7 @@ pub(crate) async fn write(
                     }
                     at += bytes.len() as u64;
                     writer.push(&bytes);
-                    if writer.part.len() >= UPLOAD_PART {
+                    if writer.part.len() >= writer.part_size {
                         writer.send().await?;
                         if held.is_lost() {
                             return Err(PhaseError::Superseded);
@@ -140,7 +146,9 @@ async fn open<'a>(
     ports: &'a Ports,
     object: &ObjectKey,
     checkpoint: Option<Checkpoint>,
+    part_size: usize,
 ) -> Result<Writer<'a>, PhaseError> {
+    let part = Vec::with_capacity(part_size.saturating_add(1 << 20));
     if let Some(checkpoint) = checkpoint {
         match ports.objects.resume(&checkpoint.upload).await {
             Ok(upload) => {
@@ -150,7 +158,8 @@ async fn open<'a>(
                     upload,
                     hash,
                     offset: checkpoint.offset,
-                    part: Vec::new(),
+                    part,
+                    part_size,
                 });
             }
             // Forgotten: begin again.
@@ -163,7 +172,8 @@ async fn open<'a>(
         upload: ports.objects.upload(object).await?,
         hash: Sha256::new(),
         offset: 0,
-        part: Vec::new(),
+        part,
+        part_size,
     })
 }
 

@@ -166,6 +166,7 @@ impl Evidence for EmbeddedLedger {
         last: &Position,
         after: Option<&Position>,
         budget: PageBudget,
+        spare: RecordPage,
     ) -> Result<RecordPage, PortError> {
         let (scan, last) = (scan.clone(), last.clone());
         let (inclusive, lower) = match after {
@@ -174,7 +175,7 @@ impl Evidence for EmbeddedLedger {
         };
         self.store
             .read("reading records", move |connection| {
-                read::records(connection, &scan, (&lower, inclusive), &last, budget)
+                read::records(connection, &scan, (&lower, inclusive), &last, budget, spare)
             })
             .await
     }

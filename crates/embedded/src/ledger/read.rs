@@ -93,11 +93,11 @@ pub(super) fn records(
     lower: (&Position, bool),
     last: &Position,
     budget: PageBudget,
+    mut page: RecordPage,
 ) -> Result<RecordPage, Failure> {
-    let mut page = RecordPage {
-        records: Vec::new(),
-        bytes: Vec::with_capacity(budget.bytes.min(PAGE_CAPACITY)),
-    };
+    page.records.clear();
+    page.bytes.clear();
+    page.bytes.reserve(budget.bytes.min(PAGE_CAPACITY));
     let walk = Walk {
         lower: Some(lower),
         upper: Some(last),

@@ -218,6 +218,7 @@ mod tests {
             "a",
             "ab",
             "abc",
+            "ac",
             "b",
             "ba",
             "é",

@@ -14,7 +14,7 @@ use export_model::{
 use serde_json::{Value, json};
 
 use super::{is_standard_input, request};
-use crate::cli::RunArgs;
+use crate::cli::{RunArgs, default_workers};
 use crate::failure::Failed;
 use crate::host::Host;
 use crate::output::{Output, grouped, size, table};
@@ -99,12 +99,6 @@ pub(super) async fn execute(
         output.result(&text, &result_value(&home, &run, args.out.as_deref()));
     }
     Ok(0)
-}
-
-/// Half the cores write parts; compression and hashing fill the others.
-pub(super) fn default_workers() -> u16 {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    u16::try_from((cores / 2).clamp(1, 16)).unwrap_or(1)
 }
 
 /// Who asks, as far as a command line knows.

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use export_adapter::Registry;
 use export_embedded::Home;
-use export_model::{Event, Run, RunStatus};
+use export_model::{ErrorCode, Event, Run, RunStatus};
 use export_ports::{Ports, RunFilter};
 use serde_json::{Value, json};
 
-use super::run::{default_workers, result_value, summary};
-use crate::cli::RunsCommand;
+use super::run::{result_value, summary};
+use crate::cli::{RunsCommand, default_workers};
 use crate::failure::Failed;
 use crate::host::Host;
 use crate::output::{Output, table};
 use crate::progress::{describe, follow};
-use crate::settings::{Settings, only_tenant, ports};
+use crate::settings::{Settings, any_tenant, only_tenant, ports};
 
 const PAGE: usize = 500;
 
@@ -99,8 +99,16 @@ pub(super) async fn execute(
 
 /// A run by its id. Ids are unique, so where no tenant is named all of the ledger's are tried.
 async fn find(home: &Home, ports: &Ports, tenant: Option<&str>, id: &str) -> Result<Run, Failed> {
-    let tenant = only_tenant(home, tenant).await?;
-    Ok(export_api::find_run(ports, &tenant, id).await?)
+    let owners = any_tenant(home, tenant).await?;
+    for owner in &owners {
+        match export_api::find_run(ports, owner, id).await {
+            Err(error) if error.code == ErrorCode::UnknownRun => {}
+            found => return Ok(found?),
+        }
+    }
+    let who: Vec<_> = owners.iter().map(ToString::to_string).collect();
+    let detail = format!("there is no run `{id}` of {}", who.join(" or "));
+    Err(Failed::new(ErrorCode::UnknownRun, detail))
 }
 
 async fn all_events(ports: &Ports, run: &Run) -> Result<Vec<Event>, Failed> {

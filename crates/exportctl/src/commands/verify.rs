@@ -178,10 +178,11 @@ fn tell(output: &Output, bundle: &Path, report: &Report) -> u8 {
         if let Some(builder) = &summary.builder_id {
             add("built by", builder.clone());
         }
-        let checked = if report.deep {
-            "signatures, digests, contents, guardrails, input hashes"
-        } else {
-            "signatures and stored digests; --deep checks the contents too"
+        let checked = match (report.verdict == Verdict::Verified, report.deep) {
+            (true, true) => "signatures, digests, contents, guardrails, input hashes",
+            (true, false) => "signatures and stored digests; --deep checks the contents too",
+            (false, true) => "digests, contents, guardrails, input hashes; no signature",
+            (false, false) => "stored digests; no signature",
         };
         add("checked", checked.to_owned());
     }

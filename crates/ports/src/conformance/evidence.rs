@@ -97,7 +97,14 @@ pub(super) async fn ids<S: Evidence>(store: &S, scan: &Scan) -> Vec<String> {
     let lines = lines(store, scan).await;
     if let (Some(first), Some(last)) = (lines.first(), lines.last()) {
         let page = store
-            .records(scan, &first.position, &last.position, None, UNBOUNDED)
+            .records(
+                scan,
+                &first.position,
+                &last.position,
+                None,
+                UNBOUNDED,
+                RecordPage::default(),
+            )
             .await
             .unwrap();
         check_page(&page);
@@ -147,6 +154,7 @@ async fn empty_ledgers<S: Evidence + LedgerWriter>(store: &S) {
             &last,
             None,
             UNBOUNDED,
+            RecordPage::default(),
         )
         .await;
     assert_eq!(page.unwrap(), RecordPage::default());
@@ -170,7 +178,14 @@ async fn records_come_back<S: Evidence + LedgerWriter>(store: &S) {
         assert_eq!(line.source, record.source);
     }
     let page = store
-        .records(&scan, &large.position, &small.position, None, UNBOUNDED)
+        .records(
+            &scan,
+            &large.position,
+            &small.position,
+            None,
+            UNBOUNDED,
+            RecordPage::default(),
+        )
         .await
         .unwrap();
     check_page(&page);
@@ -264,9 +279,17 @@ async fn pages_resume_anywhere<S: Evidence + LedgerWriter>(store: &S) {
             UNBOUNDED,
         ] {
             let (mut found, mut after) = (Vec::new(), None);
+            let mut spare = RecordPage::default();
             loop {
                 let page = store
-                    .records(&scan, first, last, after.as_ref(), budget)
+                    .records(
+                        &scan,
+                        first,
+                        last,
+                        after.as_ref(),
+                        budget,
+                        std::mem::take(&mut spare),
+                    )
                     .await
                     .unwrap();
                 check_page(&page);
@@ -274,11 +297,8 @@ async fn pages_resume_anywhere<S: Evidence + LedgerWriter>(store: &S) {
                 after = Some(next);
                 assert!(page.records.len() <= budget.records);
                 assert!(page.records.len() == 1 || page.bytes.len() <= budget.bytes);
-                found.extend(
-                    page.records
-                        .into_iter()
-                        .map(|r| position(&r.subject_key, &r.id)),
-                );
+                found.extend(page.records.iter().map(|r| position(&r.subject_key, &r.id)));
+                spare = page;
             }
             let expected: Vec<_> = all[from..=to].iter().map(|l| l.position.clone()).collect();
             assert_eq!(found, expected, "{from}..={to} by {budget:?}");
@@ -544,7 +564,10 @@ async fn tenants_are_apart<S: Evidence + LedgerWriter>(store: &S) {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].record_sha256, record.record_sha256);
         let at = &record.position;
-        let page = store.records(&scan, at, at, None, UNBOUNDED).await.unwrap();
+        let page = store
+            .records(&scan, at, at, None, UNBOUNDED, RecordPage::default())
+            .await
+            .unwrap();
         assert_eq!(page.bytes, record.canonical);
     }
 }

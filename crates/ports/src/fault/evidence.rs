@@ -49,8 +49,9 @@ impl<T: Evidence + ?Sized> Evidence for Faulty<T> {
         last: &Position,
         after: Option<&Position>,
         budget: PageBudget,
+        spare: RecordPage,
     ) -> Result<RecordPage, PortError> {
-        let effect = self.inner.records(scan, first, last, after, budget);
+        let effect = self.inner.records(scan, first, last, after, budget, spare);
         self.plan.call("evidence.records", effect).await
     }
 }
