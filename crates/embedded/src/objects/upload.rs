@@ -13,8 +13,9 @@ use export_ports::{ObjectMeta, PortError, PortErrorKind, Upload, UploadState};
 use super::{Folders, blocking, tree};
 use crate::failure::{io_failed, io_kind};
 
-/// How often a folder that a sweep removed at the same moment is made again.
-const ATTEMPTS: usize = 5;
+/// How often a folder that somebody removed at the same moment, because it was empty, is made
+/// again. Each time takes another coincidence.
+const ATTEMPTS: usize = 100;
 
 pub(super) struct DirectoryUpload {
     folders: Folders,
@@ -37,7 +38,13 @@ impl DirectoryUpload {
         let path = folders.upload(key, &upload_id)?;
         let mut attempt = 1;
         let file = loop {
-            tree::make_parents(&folders.uploads, &path)?;
+            match tree::make_parents(&folders.uploads, &path) {
+                Err(error) if error.kind() == PortErrorKind::NotFound && attempt < ATTEMPTS => {
+                    attempt += 1;
+                    continue;
+                }
+                made => made?,
+            }
             let created = OpenOptions::new()
                 .write(true)
                 .create_new(true)
@@ -114,7 +121,13 @@ impl DirectoryUpload {
             .map_err(|error| io_failed("flushing", &self.path, error))?;
         let mut attempt = 1;
         loop {
-            tree::make_parents(&self.folders.objects, &target)?;
+            match tree::make_parents(&self.folders.objects, &target) {
+                Err(error) if error.kind() == PortErrorKind::NotFound && attempt < ATTEMPTS => {
+                    attempt += 1;
+                    continue;
+                }
+                made => made?,
+            }
             match fs::rename(&self.path, &target) {
                 Ok(()) => break,
                 Err(error)
@@ -183,5 +196,41 @@ impl Upload for DirectoryUpload {
 
     async fn abort(self: Box<Self>) -> Result<(), PortError> {
         blocking("aborting an upload", move || self.discard()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::objects::DirectoryObjects;
+
+    #[test]
+    fn writers_survive_each_others_tidying() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = DirectoryObjects::open(home.path()).unwrap().folders;
+        let run = export_model::RunKey {
+            tenant: "acme".parse().unwrap(),
+            run: "0192f000-0000-7000-8000-000000000001".parse().unwrap(),
+        };
+        // Every upload that ends leaves empty folders, which it removes while others begin.
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let (folders, run) = (&folders, &run);
+                scope.spawn(move || {
+                    for number in 0..100 {
+                        let token = format!("t{writer}x{number}");
+                        let key = ObjectKey::new(run, &token, "payload/x").unwrap();
+                        let mut upload = DirectoryUpload::begin(folders, &key).unwrap();
+                        upload.append(b"bytes").unwrap();
+                        if number % 2 == 0 {
+                            upload.publish().unwrap();
+                        } else {
+                            upload.discard().unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        assert!(!folders.uploads.join("acme").exists());
     }
 }
