@@ -370,6 +370,9 @@ impl FileEntry {
         {
             return Some("it is stored as it is, but its content has another size or digest");
         }
+        if self.quarantined == Some(0) {
+            return Some("`quarantined` is only written where there are some");
+        }
         if self.record_kind().is_some() && (self.records.is_none() || self.range.is_none()) {
             return Some("a file of records needs their number and range");
         }

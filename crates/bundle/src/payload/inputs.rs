@@ -13,9 +13,8 @@ use super::LineError;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputLine {
-    /// Canonical bytes of the part's records, line ends and quarantined records included or not as
-    /// the ledger has them: the sum of the records' sizes, quarantined ones included, without line
-    /// ends.
+    /// Sum of the sizes of the part's records in canonical form, quarantined ones included, line
+    /// ends not.
     pub bytes: u64,
     /// [Content path](crate::paths::content_path) of the part's file; none when every record was
     /// quarantined.

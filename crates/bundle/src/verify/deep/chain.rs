@@ -63,6 +63,8 @@ pub(super) struct Chain {
     last: Option<(Kind, Position)>,
     scratch: RecordLines,
     kept_bytes: usize,
+    /// How large `kept_bytes` may become.
+    kept_limit: usize,
     pub(super) results: Vec<FileResult>,
     pub(super) traces: TraceFingerprint,
     pub(super) inputs: Vec<u8>,
@@ -76,6 +78,7 @@ impl Chain {
     pub(super) fn new(manifest: &Manifest) -> Self {
         Self {
             quarantine: Some(Vec::new()),
+            kept_limit: KEPT_BYTES,
             results: Vec::with_capacity(manifest.files.len().min(1 << 16)),
             ..Self::default()
         }
@@ -291,7 +294,7 @@ impl Chain {
             None => open.hasher.add(id, &record.sha256),
             Some(kept) => {
                 self.kept_bytes += subject.len() + id.len() + size_of::<Kept>();
-                if self.kept_bytes <= KEPT_BYTES {
+                if self.kept_bytes <= self.kept_limit {
                     kept.push(Kept {
                         position: position(subject, id),
                         sha256: record.sha256,
@@ -338,4 +341,49 @@ fn carry(open: &mut Open, bytes: &[u8]) -> Result<(), String> {
     }
     open.carry.extend_from_slice(bytes);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use export_signing::SigningKey;
+
+    use super::super::inputs::compare;
+    use super::super::lines::check_frame;
+    use super::*;
+    use crate::test_support::{Sample, by_path};
+
+    /// Feeds a whole bundle to a chain that may keep so much of the keys.
+    fn chain(kept_limit: usize) -> Chain {
+        let key = SigningKey::generate().unwrap();
+        let members = Sample::policy().members(&key);
+        let members = by_path(&members);
+        let manifest = Manifest::parse(members["export.json"]).unwrap();
+        let mut chain = Chain::new(&manifest);
+        chain.kept_limit = kept_limit;
+        let mut snapshot = Vec::new();
+        for (index, file) in manifest.files.iter().enumerate() {
+            let stored = members[file.path.as_str()];
+            if file.compression.is_none() {
+                snapshot = stored.to_vec();
+                continue;
+            }
+            let content = zstd::stream::decode_all(stored).unwrap();
+            let mut lines = FrameLines::default();
+            check_frame(&content, Role::of(file), "acme", &mut lines);
+            chain.frame(&manifest, index, &content, &lines);
+            chain.end(&manifest, index, None);
+        }
+        compare(&manifest, &mut chain, &snapshot);
+        chain
+    }
+
+    #[test]
+    fn what_does_not_fit_in_memory_is_said_to_be_unchecked() {
+        let enough = chain(KEPT_BYTES);
+        assert_eq!((enough.problems, enough.unchecked), (vec![], vec![]));
+        let little = chain(0);
+        assert_eq!(little.problems, []);
+        assert_eq!(little.unchecked.len(), 1, "{:?}", little.unchecked);
+        assert!(little.unchecked[0].starts_with("payload/advisory/part-00000.jsonl: "));
+    }
 }

@@ -90,13 +90,19 @@ impl DeepCheck {
         let shared = Arc::new(Shared::new(Chain::new(manifest)));
         let (jobs, taken) = crossbeam_channel::bounded(threads);
         let (give_back, used) = crossbeam_channel::bounded(threads * 2);
-        let workers = (0..threads)
-            .map(|_| {
-                let (shared, manifest) = (Arc::clone(&shared), Arc::clone(manifest));
-                let (taken, give_back) = (taken.clone(), give_back.clone());
-                std::thread::spawn(move || pool::work(&shared, &manifest, &taken, &give_back))
-            })
-            .collect();
+        let mut workers = Vec::with_capacity(threads);
+        for _ in 0..threads {
+            let (shared, manifest) = (Arc::clone(&shared), Arc::clone(manifest));
+            let (taken, give_back) = (taken.clone(), give_back.clone());
+            let worker = std::thread::Builder::new()
+                .name("verify-contents".to_owned())
+                .spawn(move || pool::work(&shared, &manifest, &taken, &give_back));
+            // Fewer workers than wanted are good enough; `finish` sees when there are none.
+            if let Ok(worker) = worker {
+                workers.push(worker);
+            }
+        }
+        drop((taken, give_back));
         Self {
             manifest: Arc::clone(manifest),
             shared,
@@ -211,7 +217,7 @@ impl DeepCheck {
         complete: bool,
     ) -> (Vec<Problem>, Vec<String>) {
         drop(self.jobs.take());
-        let mut died = false;
+        let mut died = self.workers.is_empty();
         for worker in self.workers.drain(..) {
             died |= worker.join().is_err();
         }
