@@ -79,7 +79,7 @@ pub enum Attestation {
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Target {
     /// The archive, to download.
-    Http,
+    Http {},
 }
 
 impl Target {
@@ -87,7 +87,7 @@ impl Target {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Http => "http",
+            Self::Http {} => "http",
         }
     }
 }
@@ -147,7 +147,7 @@ impl Default for ProfileConfig {
             encryption: Encryption::default(),
             signatures: SignatureForm::default(),
             attestation: Attestation::default(),
-            targets: vec![Target::Http],
+            targets: vec![Target::Http {}],
             retention: Retention::default(),
         }
     }
@@ -192,7 +192,7 @@ impl ProfileConfig {
         if !(1..=19).contains(&self.compression.level) {
             refuse("compression.level", "must be 1 to 19".into());
         }
-        if self.targets != [Target::Http] {
+        if self.targets != [Target::Http {}] {
             refuse(
                 "targets",
                 "must be exactly [{\"type\":\"http\"}] in this version".into(),

@@ -47,7 +47,7 @@ async fn hand_over(ports: &Ports, held: &Held, budget: Budget) -> Result<bool, P
         .find(|row| row.index == target)
         .ok_or(PhaseError::Superseded)?;
     match row.target {
-        Target::Http => http(ports, held, &run, row, budget).await,
+        Target::Http {} => http(ports, held, &run, row, budget).await,
     }
 }
 

@@ -81,7 +81,7 @@ pub(super) fn distribution(key: &RunKey, index: u32) -> Distribution {
     Distribution {
         run: key.clone(),
         index,
-        target: Target::Http,
+        target: Target::Http {},
         status: DistributionStatus::Pending,
         checkpoint: Some(serde_json::json!({"offset": 7, "list": [1, "two", null]})),
         archive: None,
