@@ -1,0 +1,134 @@
+//! Every call of a port that a run makes, each failing once, in every way that a call can fail.
+//!
+//! Calls are named by their port and method and counted by name, so that a scenario is the same
+//! call whenever it is run, though a part's stages run beside each other.
+
+use anyhow::{Result, ensure};
+use export_model::Sha256Digest;
+use export_ports::fault::{Fault, FaultPlan, When};
+use export_scenarios::{SMALL, World};
+
+use crate::support::{Scenarios, completed};
+
+const CALLS: [&str; 33] = [
+    "evidence.index",
+    "evidence.records",
+    "evidence.sboms",
+    "evidence.watermark",
+    "evidence.watermark_at",
+    "objects.complete",
+    "objects.delete",
+    "objects.head",
+    "objects.list",
+    "objects.part",
+    "objects.put",
+    "objects.read",
+    "objects.resume",
+    "objects.sweep",
+    "objects.upload",
+    "policy.freeze",
+    "policy.snapshot",
+    "queue.acknowledge",
+    "queue.extend",
+    "queue.receive",
+    "queue.send",
+    "signer.public_key_pem",
+    "signer.sign",
+    "state.commit",
+    "state.distributions",
+    "state.due_or_leased",
+    "state.events",
+    "state.parts",
+    "state.profile",
+    "state.run",
+    "state.runs",
+    "state.slots",
+    "state.work",
+];
+
+/// A whole life of a run, from its submission to its last sweep, with `plan`'s faults.
+async fn life(plan: &FaultPlan, expected: Option<Sha256Digest>) -> Result<Sha256Digest> {
+    let world = World::new(&SMALL)?;
+    let process = world.process(plan);
+    let key = world.submit(&process, "acme", "small").await?;
+    world.settle(&process).await?;
+    if process.is_dead() {
+        let process = world.replace(&process).await?;
+        world.settle(&process).await?;
+    }
+    completed(&world, &key, expected).await
+}
+
+async fn every_call(what: &'static str, fault: Fault, only: &[&str]) {
+    let plan = FaultPlan::none();
+    let digest = life(&plan, None).await.unwrap();
+    let calls: Vec<(&str, u64)> = only
+        .iter()
+        .map(|name| (*name, plan.calls_of(name)))
+        .collect();
+    if only == CALLS {
+        let counted: u64 = calls.iter().map(|(_, count)| count).sum();
+        let elsewhere = plan.calls_of("state.work_of_run") + plan.calls_of("objects.abort");
+        assert_eq!(
+            plan.calls(),
+            counted + elsewhere,
+            "a call is not in the list"
+        );
+    }
+    let mut scenarios = Scenarios::new(what);
+    for (name, count) in calls {
+        for nth in 1..=count {
+            let plan = FaultPlan::none().on(name, nth, fault);
+            let outcome = async {
+                life(&plan, Some(digest)).await?;
+                // Concurrent commits conflict now and then, and are tried again: the number of calls
+                // differs by a few from life to life.
+                let faults = plan.faults();
+                ensure!(faults == 1 || nth + 5 > count, "there were {faults} faults");
+                Ok(())
+            };
+            scenarios.add(format!("{name} {nth} of {count}"), outcome.await);
+        }
+    }
+    scenarios.finish(if only == CALLS { 200 } else { 10 });
+}
+
+#[tokio::test]
+async fn any_call_fails_without_its_effect() {
+    every_call("fail before", Fault::Fail(When::Before), &CALLS).await;
+}
+
+#[tokio::test]
+async fn any_call_fails_after_its_effect() {
+    every_call("fail after", Fault::Fail(When::After), &CALLS).await;
+}
+
+#[tokio::test]
+async fn the_process_dies_before_any_call() {
+    every_call("die before", Fault::Die(When::Before), &CALLS).await;
+}
+
+#[tokio::test]
+async fn the_process_dies_after_any_call() {
+    every_call("die after", Fault::Die(When::After), &CALLS).await;
+}
+
+#[tokio::test]
+async fn any_message_is_sent_or_received_twice() {
+    every_call("twice", Fault::Duplicate, &["queue.send", "queue.receive"]).await;
+}
+
+/// Many faults in one life, as a bad day has them.
+#[tokio::test]
+async fn many_calls_fail() {
+    let digest = life(&FaultPlan::none(), None).await.unwrap();
+    let mut scenarios = Scenarios::new("bad days");
+    for seed in 0..60 {
+        let plan = FaultPlan::seeded(seed, 6);
+        scenarios.add(
+            format!("seed {seed}"),
+            life(&plan, Some(digest)).await.map(|_| ()),
+        );
+    }
+    scenarios.finish(60);
+}
