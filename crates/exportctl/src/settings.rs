@@ -80,7 +80,7 @@ pub(crate) fn password() -> Option<String> {
 pub(crate) fn key_failed(error: PortError) -> Failed {
     let code = match error.kind() {
         PortErrorKind::Damaged | PortErrorKind::Invalid => ErrorCode::KeyUnreadable,
-        PortErrorKind::AlreadyExists => ErrorCode::Io,
+        PortErrorKind::AlreadyExists | PortErrorKind::NotFound => ErrorCode::Io,
         _ => error.code(),
     };
     Failed::new(code, error.to_string())

@@ -1,5 +1,21 @@
 //! What a user gets: the real program, on real files, in homes of its own.
 
 mod documentation;
+mod empty;
+mod evidence;
 mod first_steps;
+mod full_disks;
+mod homes;
+mod hostile_bundles;
+mod importing;
+mod keys;
+mod output;
+mod profiles;
+mod refused_input;
+mod refused_records;
+mod refused_requests;
+mod revisions;
+mod selecting;
 mod support;
+mod tenants;
+mod verifying;

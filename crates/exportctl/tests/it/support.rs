@@ -1,22 +1,41 @@
 //! A home of one's own for each test, and the program with a scrubbed environment.
 
+mod archive;
+mod door;
+mod records;
+mod referees;
+mod sandbox;
+mod tampered;
+
+use std::cell::Cell;
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+
+pub(crate) use archive::{Archive, header, unpacked};
+pub(crate) use door::Door;
+pub(crate) use records::{advisory, advisory_at, finding, lines, record, snapshot};
+pub(crate) use referees::{cosign_accepts, openssl_accepts};
+pub(crate) use sandbox::with_mounts;
+pub(crate) use tampered::Tampered;
 
 /// A home in a temporary folder, with room beside it for other files.
 pub(crate) struct World {
     folder: TempDir,
+    exports: Cell<u32>,
 }
 
 /// What a command did.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,
+    /// Standard output as it came.
+    pub(crate) bytes: Vec<u8>,
     pub(crate) stderr: String,
 }
 
@@ -24,6 +43,7 @@ impl World {
     pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            exports: Cell::new(0),
         }
     }
 
@@ -62,6 +82,36 @@ impl World {
         ran.value()
     }
 
+    /// Writes `text` beside the home and imports it.
+    pub(crate) fn import(&self, name: &str, text: impl AsRef<[u8]>) -> Value {
+        let path = self.file(name, text);
+        self.json([OsStr::new("ledger"), OsStr::new("import"), path.as_os_str()])
+    }
+
+    /// Runs a profile with more arguments; gives its result and its bundle.
+    pub(crate) fn export(&self, profile: &str, args: &[&str]) -> (Value, Archive) {
+        let out = self.path(&format!("export-{}.tar", self.exports.get()));
+        self.exports.set(self.exports.get() + 1);
+        let mut all = vec!["run", profile, "--out", out.to_str().unwrap()];
+        all.extend(args);
+        let run = self.json(all);
+        assert_eq!(run["status"], "completed", "{run:#}");
+        let archive = Archive::read(&out);
+        (run, archive)
+    }
+
+    /// What the ledger holds.
+    pub(crate) fn stats(&self) -> Value {
+        self.json(["ledger", "stats"])
+    }
+
+    /// A JSON document beside the home.
+    pub(crate) fn value(&self, name: &str) -> Value {
+        let bytes = std::fs::read(self.path(name)).unwrap();
+        serde_json::from_slice(&bytes)
+            .unwrap_or_else(|e| panic!("{name}: {e}: {}", String::from_utf8_lossy(&bytes)))
+    }
+
     /// Runs a command that must fail with `error_code`; gives its whole `--json` error.
     pub(crate) fn error<S: AsRef<OsStr>>(
         &self,
@@ -92,19 +142,36 @@ pub(crate) fn program<S: AsRef<OsStr>>(home: &Path, args: impl IntoIterator<Item
 }
 
 pub(crate) fn ran(command: &mut Command) -> Ran {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    Ran {
-        code: status.code().unwrap_or(-1),
-        stdout: String::from_utf8(stdout).unwrap(),
-        stderr: String::from_utf8(stderr).unwrap(),
-    }
+    Ran::new(command.output().unwrap())
+}
+
+/// Runs `command` with `input` on its standard input.
+pub(crate) fn fed(command: &mut Command, input: &[u8]) -> Ran {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        // A program that has heard enough closes the pipe.
+        scope.spawn(move || drop(stdin.write_all(input)));
+        child.wait_with_output().unwrap()
+    });
+    Ran::new(output)
 }
 
 impl Ran {
+    fn new(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+            bytes: output.stdout,
+        }
+    }
+
     pub(crate) fn value(&self) -> Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|e| panic!("{e}: {}\n{}", self.stdout, self.stderr))
@@ -115,58 +182,12 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// A ledger record around `raw`, with the right content hash.
-pub(crate) fn record(tenant: &str, kind: &str, id: &str, raw: &Value) -> Value {
-    // `serde_json::Value` sorts members, which for plain ASCII is the canonical order.
-    let hash = sha256_hex(raw.to_string().as_bytes());
-    json!({
-        "_id": format!("{kind}_raw:example.feed:{id}:{}", &hash[..12]),
-        "tenant": tenant,
-        "kind": kind,
-        "subject_key": id,
-        "source": {
-            "vendor": "example",
-            "stream": "feed",
-            "api": format!("https://example.com/{id}"),
-            "collector_version": "collector/1.0.0",
-        },
-        "upstream": {
-            "upstream_id": id,
-            "document_version": "1",
-            "fetched_at": "2026-11-01T00:00:00Z",
-            "received_at": "2026-11-01T00:00:00Z",
-            "content_hash": format!("sha256:{hash}"),
-            "signature": {"present": false},
-        },
-        "content": {"format": "OSV", "spec_version": "1.6.0", "raw": raw},
-        "identifiers": {"primary": id, "aliases": [id], "cve": [], "ghsa": []},
-        "linkset": {
-            "purls": [format!("pkg:npm/{}", id.to_lowercase())],
-            "cpes": [],
-            "aliases": [id],
-            "references": [],
-            "reconciled_from": ["/affected"],
-        },
-    })
-}
-
-/// An OSV-shaped advisory.
-pub(crate) fn advisory(id: &str) -> Value {
-    json!({
-        "id": id,
-        "modified": "2026-10-01T00:00:00Z",
-        "summary": format!("Something is wrong with {id}"),
-        "affected": [{"package": {"ecosystem": "npm", "name": id.to_lowercase()}}],
-    })
-}
-
-/// `count` records of `tenant` as JSON lines.
-pub(crate) fn lines(tenant: &str, count: u32) -> String {
-    (0..count)
-        .map(|n| {
-            let id = format!("EX-{n:05}");
-            format!("{}\n", record(tenant, "advisory", &id, &advisory(&id)))
-        })
+/// What `profile` exports of `world`: every line, in order.
+pub(crate) fn lines_of(world: &World, profile: &str) -> Vec<String> {
+    let (_, archive) = world.export(profile, &[]);
+    ["advisory/", "finding/", "sbom/", "vex/"]
+        .iter()
+        .flat_map(|kind| archive.lines(kind))
         .collect()
 }
 
