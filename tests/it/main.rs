@@ -7,4 +7,5 @@ mod failed;
 mod messages;
 mod slots;
 mod support;
+mod undelivered;
 mod waits;

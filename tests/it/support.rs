@@ -272,3 +272,14 @@ async fn archive_verifies(world: &World, run: &Run) -> Result<()> {
     );
     Ok(())
 }
+
+/// The statuses that a run went through.
+pub(crate) fn statuses(events: &[Event]) -> Vec<RunStatus> {
+    events
+        .iter()
+        .filter_map(|event| match &event.body {
+            EventBody::Status { status, .. } => Some(*status),
+            _ => None,
+        })
+        .collect()
+}

@@ -56,6 +56,10 @@ pub async fn cancel(ports: &Ports, key: &RunKey, by: &str) -> Result<Run, PhaseE
 /// `ERR_RUN_ENDED` when the run is not `undelivered`, `ERR_UNKNOWN_RUN`, the state port's errors.
 pub async fn retry(ports: &Ports, key: &RunKey) -> Result<Run, PhaseError> {
     let rows = ports.state.distributions(key).await?;
+    // A sweep that has begun would take what the retry writes.
+    while is_worked_on(ports, key).await? {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let committed = transact(ports, key, |draft| {
         if draft.run.status != RunStatus::Undelivered {
             let detail = format!(
@@ -66,6 +70,8 @@ pub async fn retry(ports: &Ports, key: &RunKey) -> Result<Run, PhaseError> {
         }
         draft.run.failure = None;
         draft.run.finished_at = None;
+        // The late sweep of the run's first end; its next end asks for another.
+        draft.also(Write::DropWork(key.clone(), Vec::new()));
         draft.status(RunStatus::Distributing, Some("retried".to_owned()));
         for row in &rows {
             if row.status == DistributionStatus::Failed {
@@ -82,6 +88,16 @@ pub async fn retry(ports: &Ports, key: &RunKey) -> Result<Run, PhaseError> {
     })
     .await?;
     Ok(committed.run)
+}
+
+/// Whether somebody alive holds any of a run's steps.
+async fn is_worked_on(ports: &Ports, key: &RunKey) -> Result<bool, PhaseError> {
+    let now = ports.clock.now();
+    let work = ports.state.work_of_run(key).await?;
+    Ok(work
+        .iter()
+        .filter_map(|work| work.lease.as_ref())
+        .any(|lease| lease.until > now && !ports.liveness.is_gone(&lease.holder)))
 }
 
 /// What a sweep leaves to do.

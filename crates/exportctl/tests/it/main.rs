@@ -1,4 +1,6 @@
 //! What a user gets: the real program, on real files, in homes of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // These are tests,
+#![allow(clippy::print_stderr, clippy::print_stdout)] // and say what they skip.
 
 mod documentation;
 mod empty;

@@ -53,10 +53,6 @@ impl Archive {
         bytes
     }
 
-    pub(crate) fn write(&self, path: &Path) {
-        std::fs::write(path, self.bytes()).unwrap();
-    }
-
     fn position(&self, name: &str) -> usize {
         let found = self.members.iter().position(|(own, _)| own == name);
         found.unwrap_or_else(|| panic!("no {name} in {:?}", self.names()))
