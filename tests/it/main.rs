@@ -6,6 +6,6 @@ mod deadline;
 mod failed;
 mod messages;
 mod slots;
+#[allow(dead_code)] // What a scenario may need, whether one does or not.
 mod support;
 mod undelivered;
-mod waits;
