@@ -9,3 +9,4 @@ mod slots;
 #[allow(dead_code)] // What a scenario may need, whether one does or not.
 mod support;
 mod undelivered;
+mod waits;

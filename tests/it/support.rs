@@ -35,6 +35,10 @@ impl Scenarios {
         }
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
     /// Fails the test where any scenario went wrong, or where there were fewer than `least`.
     pub(crate) fn finish(self, least: usize) {
         println!("{}: {} scenarios", self.what, self.count);

@@ -97,6 +97,24 @@ impl World {
         Process::new(&ports, plan)
     }
 
+    /// A process in a program of its own, without faults: it shares nothing but the files, so
+    /// that whatever a sleeping process holds in memory cannot stop it.
+    ///
+    /// # Errors
+    /// When the home cannot be opened once more.
+    pub fn stranger(&self) -> Result<Process> {
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let home = Home::open_with_clock(self.home.path(), clock)?;
+        let number = self.processes.fetch_add(1, Ordering::SeqCst);
+        let ids = SeededIds::new(Arc::clone(&self.names), format!("p{number}"));
+        let ports = Ports {
+            ids: Arc::new(ids),
+            liveness: Arc::clone(&self.observer.liveness),
+            ..home.ports(Arc::clone(&self.signer))
+        };
+        Ok(Process::new(&ports, &FaultPlan::none()))
+    }
+
     /// A new process without faults.
     #[must_use]
     pub fn sound_process(&self) -> Process {

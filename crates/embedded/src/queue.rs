@@ -2,7 +2,8 @@
 //!
 //! A receipt is the message's number and how often it was received, so that a later delivery makes
 //! an earlier one's receipt stale by itself. Receivers in this process are woken by a send; what
-//! other processes send is found by looking ten times a second.
+//! other processes send is found by looking ten times a second. The future of a `receive` may be
+//! dropped: what it had taken is visible to others again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -61,9 +62,50 @@ pub struct SqliteQueue {
 
 /// What a look for messages found.
 enum Look {
-    Received(Vec<Delivery>),
+    Received(Received),
     /// Nothing is visible; the next message will be at this time, if there is one.
     Nothing(Option<Timestamp>),
+}
+
+/// Deliveries on their way to the receiver. One that is dropped before it arrives gives its
+/// messages back, so that a receiver may stop waiting at any moment.
+struct Received {
+    deliveries: Vec<Delivery>,
+    store: Store,
+    now: Timestamp,
+}
+
+impl Received {
+    fn arrive(mut self) -> Vec<Delivery> {
+        std::mem::take(&mut self.deliveries)
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        let given_up = std::mem::take(&mut self.deliveries);
+        if given_up.is_empty() {
+            return;
+        }
+        let now = self.now;
+        // Where this fails the messages come again when their time has passed.
+        let _ = self
+            .store
+            .write_here("giving messages back", |transaction| {
+                for delivery in &given_up {
+                    let Some((id, receives)) = receipt(&delivery.receipt) else {
+                        continue;
+                    };
+                    transaction
+                        .prepare_cached(
+                            "UPDATE messages SET visible_at = ?3, receives = receives - 1
+                         WHERE id = ?1 AND receives = ?2",
+                        )?
+                        .execute(params![id, receives, now.0])?;
+                }
+                Ok(())
+            });
+    }
 }
 
 impl SqliteQueue {
@@ -107,10 +149,17 @@ impl SqliteQueue {
         if next.is_none_or(|next| next > now.0) {
             return Ok(Look::Nothing(next.map(Timestamp)));
         }
+        let store = self.store.clone();
         self.store
-            .write("receiving messages", move |transaction| {
-                take(transaction, phase, limit, now, visibility)
-            })
+            .write_then(
+                "receiving messages",
+                move |transaction| take(transaction, phase, limit, now, visibility),
+                move |deliveries| Received {
+                    deliveries,
+                    store,
+                    now,
+                },
+            )
             .await
             .map(Look::Received)
     }
@@ -221,9 +270,11 @@ impl Queue for SqliteQueue {
         let mut sent = self.sent(phase).subscribe();
         loop {
             let next = match self.look(phase, limit, visibility).await? {
-                Look::Received(deliveries) if !deliveries.is_empty() => return Ok(deliveries),
-                // Another receiver was faster, or all were put aside.
-                Look::Received(_) => None,
+                Look::Received(received) => match received.arrive() {
+                    // Another receiver was faster, or all were put aside.
+                    none if none.is_empty() => None,
+                    deliveries => return Ok(deliveries),
+                },
                 Look::Nothing(next) => next,
             };
             let now = Instant::now();

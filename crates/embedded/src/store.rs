@@ -108,23 +108,42 @@ impl Store {
         doing: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
+        self.write_then(doing, work, |value| value).await
+    }
+
+    /// The same; what became durable goes through `then` also where the caller has gone meanwhile.
+    pub(crate) async fn write_then<T, U: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
+        then: impl FnOnce(T) -> U + Send + 'static,
+    ) -> Result<U, PortError> {
         let turn = acquire(&self.inner.turn, doing).await?;
-        let inner = Arc::clone(&self.inner);
+        let store = self.clone();
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            let mut connection = locked(&inner.writer);
-            let outcome = connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(Failure::from)
-                .and_then(|transaction| {
-                    let value = work(&transaction)?;
-                    transaction.commit()?;
-                    Ok(value)
-                });
-            outcome.map_err(|failure| failure.within(doing, &inner.path))
+            store.write_here(doing, work).map(then)
         })
         .await
         .map_err(|error| task_failed(doing, error))?
+    }
+
+    /// Runs `work` in one transaction that writes, on this thread.
+    pub(crate) fn write_here<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
+    ) -> Result<T, PortError> {
+        let mut connection = locked(&self.inner.writer);
+        let outcome = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(Failure::from)
+            .and_then(|transaction| {
+                let value = work(&transaction)?;
+                transaction.commit()?;
+                Ok(value)
+            });
+        outcome.map_err(|failure| failure.within(doing, &self.inner.path))
     }
 
     /// Runs `work` on one unchanging state of the file.

@@ -40,6 +40,10 @@ pub trait Queue: Send + Sync {
     /// none, waits up to `wait` for the first. A message that was received too often (the queue's
     /// own limit) goes to the dead letters instead.
     ///
+    /// A receiver that stops waits for this to return: a queue may have hidden a message for it
+    /// that nobody would see for `visibility`. Where a backend can take that back, its own docs
+    /// say that the future may be dropped.
+    ///
     /// # Errors
     /// When the queue cannot be asked.
     async fn receive(

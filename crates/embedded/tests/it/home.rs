@@ -312,6 +312,59 @@ async fn two_processes_use_one_home() {
     assert!(one.host().is_gone(&holder));
 }
 
+/// Whoever stops waiting must not take a message along that was just found for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_stops_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (
+        Home::open(folder.path()).unwrap(),
+        Home::open(folder.path()).unwrap(),
+    );
+    let message = Message {
+        tenant: key().tenant,
+        work: WorkId::Plan { run: key().run },
+        traceparent: None,
+    };
+    let hour = Duration::from_secs(3_600);
+    let (mut kept, mut dropped) = (0, 0);
+    for round in 0..400_u64 {
+        one.queue().send(&message, Duration::ZERO).await.unwrap();
+        let patience = Duration::from_micros(round % 40 * 25);
+        let queue = one.queue();
+        let mut receiving = Box::pin(queue.receive(Phase::Plan, 1, hour, hour));
+        // Polled at least once, then dropped wherever it is.
+        let received = tokio::select! {
+            biased;
+            received = &mut receiving => Some(received.unwrap().remove(0)),
+            () = async {
+                let until = std::time::Instant::now() + patience;
+                while std::time::Instant::now() < until {
+                    tokio::task::yield_now().await;
+                }
+            } => None,
+        };
+        drop(receiving);
+        let delivery = if let Some(delivery) = received {
+            kept += 1;
+            delivery
+        } else {
+            dropped += 1;
+            let wait = Duration::from_secs(20);
+            let queue = other.queue();
+            let mut found = queue.receive(Phase::Plan, 1, hour, wait).await.unwrap();
+            assert_eq!(found.len(), 1, "round {round}: the message is gone");
+            found.remove(0)
+        };
+        assert_eq!((&delivery.message, delivery.receive_count), (&message, 1));
+        let queue = other.queue();
+        queue
+            .acknowledge(Phase::Plan, &delivery.receipt)
+            .await
+            .unwrap();
+    }
+    assert!(dropped > 20, "{kept} were received, {dropped} were not");
+}
+
 #[test]
 fn processes_that_open_a_new_home_at_once_do_not_meet() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,4 @@
 //! Homes: damaged, newer, read-only, and used by several processes at once.
-#![allow(dead_code, unused_imports)] // Helpers of a scenario that is left out for now.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -135,6 +134,58 @@ fn all(children: Vec<std::process::Child>) -> Vec<Value> {
             serde_json::from_str(&said).unwrap()
         })
         .collect()
+}
+
+#[test]
+fn several_processes_use_one_home() {
+    let world = World::new();
+    // In a home that none of them has opened before; half of what each imports is another's too.
+    let text = lines("acme", 400);
+    let lines: Vec<&str> = text.lines().collect();
+    let imports = (0..3).map(|n| {
+        let file = world.file(
+            &format!("{n}.jsonl"),
+            lines[n * 100..n * 100 + 200].join("\n"),
+        );
+        let mut command = world.command(["ledger", "import", file.to_str().unwrap(), "--json"]);
+        command.stdout(Stdio::piped()).spawn().unwrap()
+    });
+    let imported = all(imports.collect());
+    let sum = |name: &str| {
+        imported
+            .iter()
+            .map(|value| value[name].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    assert_eq!((sum("added"), sum("present")), (400, 200));
+    assert_eq!(world.stats()["records"], 400);
+
+    let runs = (0..3).map(|n| {
+        let out = world.path(&format!("{n}.tar"));
+        let mut command =
+            world.command(["run", "json:raw", "--json", "--out", out.to_str().unwrap()]);
+        command.stdout(Stdio::piped()).spawn().unwrap()
+    });
+    let ended = all(runs.collect());
+    for (n, run) in ended.iter().enumerate() {
+        assert_eq!(
+            (&run["status"], &run["records"]),
+            (&"completed".into(), &400.into())
+        );
+        assert_eq!(run["content_digest"], ended[0]["content_digest"]);
+        assert_eq!(
+            run["key_fingerprint"], ended[0]["key_fingerprint"],
+            "two keys were made"
+        );
+        let out = world.path(&format!("{n}.tar"));
+        assert_eq!(
+            world.json(["verify", "--deep", out.to_str().unwrap()])["verified"],
+            true
+        );
+    }
+    assert_eq!(files_below(&world.home().join("objects")).len(), 3 * 8);
+    assert!(files_below(&world.home().join("uploads")).is_empty());
+    assert!(files_below(&world.home().join("hosts")).is_empty());
 }
 
 /// Starts a run and kills it as soon as it was submitted. Gives the run's id.
