@@ -118,7 +118,7 @@ pub struct HostLock {
 
 impl HostLock {
     /// Makes and locks a file for this process in `folder`, and removes those of processes that
-    /// are gone. Blocks.
+    /// are gone. Blocks. The caller makes sure that one process at a time does this in one home.
     ///
     /// # Errors
     /// When the file cannot be made or locked.
@@ -161,7 +161,11 @@ impl HostLock {
     fn remove_gone(&self) {
         let names = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         for path in names.map(|entry| entry.path()) {
-            if path.extension().is_some_and(|ext| ext == "lock") && is_unlocked(&path) {
+            // Only one process at a time opens a home, so that an unnamed file is no newcomer's.
+            let ours = path
+                .extension()
+                .is_some_and(|ext| ext == "lock" || ext == "new");
+            if ours && is_unlocked(&path) {
                 let _ = fs::remove_file(&path);
             }
         }
@@ -257,7 +261,10 @@ mod tests {
         let left = folder.path().join("p1-dead.lock");
         fs::write(&left, "").unwrap();
         assert!(watcher.is_gone("p1-dead"));
+        // So does one that was killed while it made the file.
+        let unnamed = folder.path().join("p2-dead.new");
+        fs::write(&unnamed, "").unwrap();
         let _next = HostLock::acquire(folder.path()).unwrap();
-        assert!(!left.exists());
+        assert!(!left.exists() && !unnamed.exists());
     }
 }

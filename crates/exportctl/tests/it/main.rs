@@ -11,6 +11,7 @@ mod homes;
 mod hostile_bundles;
 mod importing;
 mod keys;
+mod killed;
 mod output;
 mod profiles;
 mod refused_input;
