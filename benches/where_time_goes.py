@@ -9,7 +9,7 @@ import subprocess
 
 CLASSES = [
     ("compression, with its checksum", ("ZSTD_", "HUF_", "FSE_", "HIST_", "XXH", "ZSTD")),
-    ("SHA-256", ("sha2::", "sha256", "<sha2")),
+    ("SHA-256", ("sha2::", "sha256", "<sha2", "export_digest")),
     (
         "reading SQLite",
         (
@@ -53,7 +53,7 @@ def _class(shared_object, symbol):
         return "kernel: other (writing, waking threads)"
     for title, names in CLASSES:
         if any(name.startswith(known) for known in names) or (
-            title == "SHA-256" and "sha2::" in name
+            title == "SHA-256" and ("sha2::" in name or "export_digest" in name)
         ):
             return title
     return "other"

@@ -28,6 +28,7 @@ use crate::settings::Settings;
 const BLOCKING: usize = 4;
 
 fn main() -> ExitCode {
+    export_memory::give_large_blocks_back();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

@@ -3,9 +3,9 @@
 use export_bundle::frames::FRAME_BYTES;
 use export_bundle::payload::snapshot::TraceFingerprint;
 use export_canonical::record::member_path;
+use export_digest::ContentHasher;
 use export_lifecycle::PhaseError;
 use export_model::{ErrorCode, Sha256Digest};
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use crate::frame_pool::{FramePool, PendingFrame};
@@ -24,7 +24,7 @@ pub(crate) struct JsonLines<'a> {
     level: i32,
     frames: mpsc::Sender<PendingFrame>,
     frame: Vec<u8>,
-    hash: Sha256,
+    hash: ContentHasher,
     size: u64,
     records: u64,
     first: Option<String>,
@@ -38,7 +38,7 @@ impl<'a> JsonLines<'a> {
             level,
             frames,
             frame: pool.buffer(),
-            hash: Sha256::new(),
+            hash: ContentHasher::new(),
             size: 0,
             records: 0,
             first: None,
@@ -46,16 +46,19 @@ impl<'a> JsonLines<'a> {
         }
     }
 
-    /// Writes a record as the next line.
-    pub(crate) fn record(&mut self, id: &str, bytes: &[u8]) -> Result<(), PhaseError> {
+    /// Writes a record as the next line; gives the record's digest.
+    pub(crate) fn record(&mut self, id: &str, bytes: &[u8]) -> Result<Sha256Digest, PhaseError> {
         if self.first.is_none() {
             self.first = Some(id.to_owned());
         }
         self.last.clear();
         self.last.push_str(id);
         self.records += 1;
+        let digest = self.hash.update_with_digest(bytes);
         self.write(bytes)?;
-        self.write(b"\n")
+        self.hash.update(b"\n");
+        self.write(b"\n")?;
+        Ok(Sha256Digest(digest))
     }
 
     /// Ends the file.
@@ -63,7 +66,7 @@ impl<'a> JsonLines<'a> {
         self.flush()?;
         Ok(Content {
             size: self.size,
-            sha256: Sha256Digest(self.hash.finalize().into()),
+            sha256: Sha256Digest(self.hash.finalize()),
             records: self.records,
             range: self.first.map(|first| (first, self.last)),
         })
@@ -87,7 +90,6 @@ impl<'a> JsonLines<'a> {
             return Ok(());
         }
         let frame = std::mem::take(&mut self.frame);
-        self.hash.update(&frame);
         self.size += frame.len() as u64;
         let pending = self.pool.submit(frame, self.level);
         self.frame = self.pool.buffer();

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use export_lifecycle::{Held, PhaseError, transact};
 use export_model::{
     ErrorCode, EventBody, InputHasher, Kind, ObjectKey, Part, PartOutput, Position,
-    QuarantinedRecord, Run, RunStatus,
+    QuarantinedRecord, Run, RunStatus, Sha256Digest,
 };
 use export_ports::{Evidence, PageBudget, Ports, RecordPage, Scan};
 use export_telemetry as telemetry;
@@ -298,14 +298,15 @@ fn process(
     while let Some(page) = pages.blocking_recv() {
         for record in &page.records {
             let canonical = &page.bytes[record.bytes.clone()];
-            let record_sha256 = check::drift(record, canonical)?;
-            inputs.add(&record.id, &record_sha256);
             bytes += canonical.len() as u64;
             if let Err(violation) = check::guardrails(kind, record, canonical) {
                 if !quarantine || quarantined.len() >= MAX_QUARANTINED {
                     let detail = format!("record {}: {}", record.id, violation.detail);
                     return Err(PhaseError::permanent(violation.code, detail));
                 }
+                let record_sha256 = Sha256Digest::of(canonical);
+                check::drift(record, &record_sha256)?;
+                inputs.add(&record.id, &record_sha256);
                 quarantined.push(QuarantinedRecord {
                     id: record.id.clone(),
                     code: violation.code.as_str().to_owned(),
@@ -319,7 +320,9 @@ fn process(
             if kind == Kind::Finding {
                 trace_line(&record.id, canonical, &mut traces)?;
             }
-            lines.record(&record.id, canonical)?;
+            let record_sha256 = lines.record(&record.id, canonical)?;
+            check::drift(record, &record_sha256)?;
+            inputs.add(&record.id, &record_sha256);
         }
         // The reader has ended when nobody takes it.
         let _ = spare.send(page);
