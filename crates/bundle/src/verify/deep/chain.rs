@@ -1,8 +1,8 @@
 //! What has to happen in the order of the archive, one frame after the other.
 
 use export_canonical::record::Limits;
+use export_digest::ContentHasher;
 use export_model::{InputHasher, Kind, Position, Sha256Digest};
-use sha2::{Digest, Sha256};
 
 use super::lines::{FrameLines, RecordLine, RecordLines};
 use super::{Role, problem};
@@ -43,7 +43,7 @@ pub(super) struct FileResult {
 #[derive(Default)]
 struct Open {
     index: usize,
-    sha: Sha256,
+    sha: ContentHasher,
     size: u64,
     lines: u64,
     /// The beginning of a line that its frame did not end.
@@ -96,10 +96,13 @@ impl Chain {
             return;
         };
         let mut open = self.take_open(manifest, file);
-        open.sha.update(content);
         open.size += content.len() as u64;
         if !open.broken {
-            let outcome = match Role::of(entry) {
+            let role = Role::of(entry);
+            if !matches!(role, Role::Records(_)) {
+                open.sha.update(content);
+            }
+            let outcome = match role {
                 Role::Records(kind) => self.records(
                     &mut open,
                     kind,
@@ -158,7 +161,7 @@ impl Chain {
             .map(|(_, position)| position.clone());
         let mut broken = open.broken;
         if !broken {
-            let digest = Sha256Digest(open.sha.finalize().into());
+            let digest = Sha256Digest(open.sha.finalize());
             let range = entry.range.as_ref();
             let what = if open.size != entry.content_size || digest != entry.content_sha256 {
                 Some(format!(
@@ -219,6 +222,7 @@ impl Chain {
         }
     }
 
+    /// Takes the lines of a frame, and adds its content to the file's digest unless it is broken.
     fn records(
         &mut self,
         open: &mut Open,
@@ -230,27 +234,35 @@ impl Chain {
         let numbered = |lines: u64, what: String| format!("line {}: {what}", lines + 1);
         let (head, tail) = content.split_at_checked(lines.tail).unwrap_or_default();
         let Some(first) = lines.head else {
+            open.sha.update(content);
             return carry(open, content);
         };
         // The line that the frame before began, or the frame's own first.
-        let end = head.get(..first - 1).unwrap_or_default();
+        let (end, mut rest) = head.split_at_checked(first).unwrap_or_default();
+        let end = end.strip_suffix(b"\n").unwrap_or(end);
         let mut scratch = std::mem::take(&mut self.scratch);
-        let checked = if open.carry.is_empty() {
-            scratch.check(end, kind, tenant)
+        let (checked, digest) = if open.carry.is_empty() {
+            let digest = open.sha.update_with_digest(end);
+            (scratch.check(end, kind, tenant), digest.into())
         } else {
+            open.sha.update(end);
             carry(open, end)?;
             let line = std::mem::take(&mut open.carry);
-            scratch.check(&line, kind, tenant)
+            (scratch.check(&line, kind, tenant), Sha256Digest::of(&line))
         };
+        open.sha.update(b"\n");
         checked.map_err(|what| numbered(open.lines, what))?;
-        for (source, record) in scratch.lines.iter().map(|record| (&scratch, record)).chain(
-            lines
-                .records
-                .lines
-                .iter()
-                .map(|record| (&lines.records, record)),
-        ) {
-            self.record(open, kind, source, record)
+        if let Some(record) = scratch.lines.first() {
+            self.record(open, kind, &scratch, record, digest)
+                .map_err(|what| numbered(open.lines, what))?;
+            open.lines += 1;
+        }
+        for record in &lines.records.lines {
+            let (line, after) = rest.split_at_checked(record.length).unwrap_or_default();
+            let digest = open.sha.update_with_digest(line).into();
+            open.sha.update(b"\n");
+            rest = after.get(1..).unwrap_or_default();
+            self.record(open, kind, &lines.records, record, digest)
                 .map_err(|what| numbered(open.lines, what))?;
             open.lines += 1;
         }
@@ -259,6 +271,7 @@ impl Chain {
         }
         scratch.clear();
         self.scratch = scratch;
+        open.sha.update(tail);
         carry(open, tail)
     }
 
@@ -268,6 +281,7 @@ impl Chain {
         kind: Kind,
         source: &RecordLines,
         record: &RecordLine,
+        digest: Sha256Digest,
     ) -> Result<(), String> {
         let (subject, id) = source.key(record);
         match &mut self.last {
@@ -291,13 +305,13 @@ impl Chain {
             self.traces.add(id, trace);
         }
         match &mut open.kept {
-            None => open.hasher.add(id, &record.sha256),
+            None => open.hasher.add(id, &digest),
             Some(kept) => {
                 self.kept_bytes += subject.len() + id.len() + size_of::<Kept>();
                 if self.kept_bytes <= self.kept_limit {
                     kept.push(Kept {
                         position: position(subject, id),
-                        sha256: record.sha256,
+                        sha256: digest,
                     });
                 } else {
                     open.kept = None;

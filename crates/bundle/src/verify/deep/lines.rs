@@ -14,7 +14,8 @@ use crate::payload::snapshot::TraceFingerprint;
 pub(super) struct RecordLine {
     subject: Range<usize>,
     id: Range<usize>,
-    pub(super) sha256: Sha256Digest,
+    /// Bytes of the line, without its end.
+    pub(super) length: usize,
     /// Digest of the decision trace, for findings.
     pub(super) trace: Option<Sha256Digest>,
 }
@@ -78,7 +79,7 @@ impl RecordLines {
         self.lines.push(RecordLine {
             subject,
             id,
-            sha256: Sha256Digest::of(line),
+            length: line.len(),
             trace,
         });
         Ok(())

@@ -2,9 +2,9 @@
 //!
 //! One thread reads and hashes stored bytes; it only cuts them into frames. Each frame then goes
 //! to one of the workers, which does everything with it while it is in that core's cache:
-//! decompress, check every line, hash every record. What has to happen in the order of the file
-//! (its digest, lines that cross frames, the order of records, input hashes) each worker does for
-//! its own frame when its turn comes, see [`chain`]. While one worker has its turn the others work
+//! decompress, check every line. What has to happen in the order of the file (its digest and, in
+//! the same pass, those of its records; lines that cross frames, the order of records, input
+//! hashes) each worker does for its own frame when its turn comes, see [`chain`]. While one worker has its turn the others work
 //! on their frames, so turns are hardly ever waited for, and on two cores both are busy all the
 //! time without anybody having to divide the work.
 //!
