@@ -1,7 +1,8 @@
 //! The home: the folder in which everything of the embedded default lies.
 //!
 //! ```text
-//! state.db  queue.db  ledger.db      SQLite
+//! state.db  gate.db                  SQLite
+//! queue.db  ledger.db
 //! objects/  uploads/                 payload bytes, and what is being written
 //! keys/                              the signing key, and trusted public keys
 //! hosts/                             a locked file for each process that uses the home
@@ -18,6 +19,7 @@ use export_ports::{Clock, Ids, PortError, PortErrorKind, Ports, Signer};
 use rustix::fs::{Access, FlockOperation, access, flock};
 
 use crate::failure::io_failed;
+use crate::gate::SqliteGate;
 use crate::host::{HostLock, RandomIds, SystemClock};
 use crate::ledger::EmbeddedLedger;
 use crate::objects::DirectoryObjects;
@@ -30,6 +32,7 @@ use crate::state::SqliteState;
 pub struct Home {
     path: PathBuf,
     state: Arc<SqliteState>,
+    gate: Arc<SqliteGate>,
     objects: Arc<DirectoryObjects>,
     queue: Arc<SqliteQueue>,
     ledger: Arc<EmbeddedLedger>,
@@ -71,7 +74,11 @@ impl Home {
         let host = HostLock::acquire(&path.join("hosts"))?;
         Ok(Self {
             path: path.to_owned(),
-            state: Arc::new(SqliteState::open(&path.join("state.db"))?),
+            state: Arc::new(SqliteState::open(
+                &path.join("state.db"),
+                Arc::clone(&clock),
+            )?),
+            gate: Arc::new(SqliteGate::open(&path.join("gate.db"))?),
             objects: Arc::new(DirectoryObjects::open(path)?),
             queue: Arc::new(SqliteQueue::open(
                 &path.join("queue.db"),
@@ -106,6 +113,12 @@ impl Home {
     #[must_use]
     pub fn state(&self) -> Arc<SqliteState> {
         Arc::clone(&self.state)
+    }
+
+    /// The gate.
+    #[must_use]
+    pub fn gate(&self) -> Arc<SqliteGate> {
+        Arc::clone(&self.gate)
     }
 
     /// The objects.
@@ -155,6 +168,7 @@ impl Home {
     pub fn ports(&self, signer: Arc<dyn Signer>) -> Ports {
         Ports {
             state: self.state(),
+            gate: self.gate(),
             objects: self.objects(),
             queue: self.queue(),
             ledger: self.ledger(),

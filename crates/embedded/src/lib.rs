@@ -1,6 +1,6 @@
 //! The embedded default: every port on SQLite and a directory.
 //!
-//! Everything lies in one folder, the [`Home`]: three SQLite files (run state, queue, ledger), the
+//! Everything lies in one folder, the [`Home`]: four SQLite files (run state, gate, queue, ledger), the
 //! objects as plain files, the keys, and a lock file for each process that uses it. Several
 //! processes may use one home at once; SQLite's locks order their writes, and each process wakes
 //! for what the others wrote by looking ten times a second.
@@ -9,6 +9,7 @@
 //! it promises is in the ports' docs and checked by their conformance suites.
 
 mod failure;
+mod gate;
 mod home;
 mod host;
 mod ledger;
@@ -18,6 +19,7 @@ mod signer;
 mod state;
 mod store;
 
+pub use gate::SqliteGate;
 pub use home::Home;
 pub use host::{HostLock, RandomIds, SystemClock};
 pub use ledger::{EmbeddedLedger, GUARDRAILS_VERSION, Import, Imported};

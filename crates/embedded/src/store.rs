@@ -146,6 +146,22 @@ impl Store {
         outcome.map_err(|failure| failure.within(doing, &self.inner.path))
     }
 
+    /// A number that changes when another process has committed something: `data_version` of the
+    /// connection that makes every write of this process.
+    pub(crate) async fn changes_of_others(&self) -> Result<i64, PortError> {
+        let doing = "looking for changes";
+        let turn = acquire(&self.inner.turn, doing).await?;
+        let inner = Arc::clone(&self.inner);
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            locked(&inner.writer)
+                .query_row("PRAGMA data_version", [], |row| row.get(0))
+                .map_err(|error| sql_failed(doing, &inner.path, error))
+        })
+        .await
+        .map_err(|error| task_failed(doing, error))?
+    }
+
     /// Runs `work` on one unchanging state of the file.
     pub(crate) async fn read<T: Send + 'static>(
         &self,

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FieldError, Kind, ProfileKind};
+use crate::{FieldError, Kind, ProfileKind, ProfileLimits};
 
 /// Which revisions of an upstream document leave the ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +133,9 @@ pub struct ProfileConfig {
     pub targets: Vec<Target>,
     /// How long the bundle is kept.
     pub retention: Retention,
+    /// What may be used in a day, besides what the tenant may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<ProfileLimits>,
 }
 
 impl Default for ProfileConfig {
@@ -149,6 +152,7 @@ impl Default for ProfileConfig {
             attestation: Attestation::default(),
             targets: vec![Target::Http {}],
             retention: Retention::default(),
+            limits: None,
         }
     }
 }
@@ -201,6 +205,7 @@ impl ProfileConfig {
         if !(1..=3650).contains(&self.retention.days) {
             refuse("retention.days", "must be 1 to 3,650".into());
         }
+        errors.extend(self.limits.iter().flat_map(ProfileLimits::errors));
         errors
     }
 
@@ -247,6 +252,10 @@ mod tests {
             compression: Compression { level: 40 },
             targets: vec![],
             retention: Retention { days: 0 },
+            limits: Some(ProfileLimits {
+                runs_per_day: Some(0),
+                bytes_per_day: Some(1),
+            }),
             ..ProfileConfig::default()
         };
         let fields: Vec<_> = config
@@ -262,7 +271,8 @@ mod tests {
                 "config.bytes_per_part",
                 "config.compression.level",
                 "config.targets",
-                "config.retention.days"
+                "config.retention.days",
+                "config.limits.runs_per_day"
             ]
         );
     }

@@ -105,6 +105,15 @@ catalogue! {
     AmbiguousTenant "ERR_AMBIGUOUS_TENANT" User 2 "The ledger holds several tenants' records and none was named." "Say which with `--tenant`, or set EXPORT_TENANT.";
     NotReady "ERR_NOT_READY" User 2 "The run has no bundle yet." "Wait until it has completed.";
     RunEnded "ERR_RUN_ENDED" User 2 "The run has ended already." "Nothing to do.";
+    ProfileRetired "ERR_PROFILE_RETIRED" User 2 "The profile was retired: nothing is run with it any more, and its name is not given again." "Use another profile; past revisions can still be read by number.";
+    PreconditionFailed "ERR_PRECONDITION_FAILED" User 2 "Somebody changed it after the version that the request names." "Read it again and decide again.";
+    UnknownSchedule "ERR_UNKNOWN_SCHEDULE" User 2 "There is no such schedule." "List the schedules to see what there is.";
+    Pruned "ERR_PRUNED" User 2 "The payload of the run was removed, because the time for which its profile keeps bundles is over." "The signed documents are still there; submit a new run for a new bundle.";
+    IdempotencyMismatch "ERR_IDEMPOTENCY_MISMATCH" User 2 "The idempotency key was used for another request." "Use a new key for every new request.";
+    IdempotencyConflict "ERR_IDEMPOTENCY_CONFLICT" TryAgain 2 "A request with the same idempotency key is being carried out." "Send it again a little later; the answer will be the same run.";
+    QuotaRuns "ERR_QUOTA_RUNS" TryAgain 9 "The runs of the day are used up." "Wait until the quota is reset; the message says when.";
+    QuotaBytes "ERR_QUOTA_BYTES" TryAgain 9 "The bytes of the day are used up." "Wait until the quota is reset; the message says when.";
+    QuotaRequests "ERR_QUOTA_REQUESTS" TryAgain 9 "There were too many requests." "Wait as long as `Retry-After` says.";
     InputDrift "ERR_INPUT_DRIFT" User 4 "What the ledger gave is not what its index promised when the run was planned: the ledger was altered, or has lost data." "Check the ledger's storage; no bundle was made.";
     TooManyParts "ERR_TOO_MANY_PARTS" User 4 "The selection has more than 10,000 parts." "Narrow the selection, or raise `records_per_part` and `bytes_per_part`.";
     Cancelled "ERR_CANCELLED" User 5 "The run was cancelled." "Submit it again if that was a mistake.";

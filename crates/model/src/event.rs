@@ -106,4 +106,10 @@ pub enum EventBody {
         /// How many.
         objects: u64,
     },
+    /// The payload of a run that had ended was given up; its signed documents stay.
+    #[serde(rename = "run.pruned")]
+    Pruned {
+        /// Why.
+        reason: String,
+    },
 }

@@ -106,6 +106,52 @@ impl fmt::Display for RunId {
     }
 }
 
+/// A schedule's id, of the same form as a run's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ScheduleId(String);
+
+impl ScheduleId {
+    /// The id's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ScheduleId {
+    type Err = InvalidName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        checked(
+            name,
+            "schedule id",
+            "expected an id such as 0199f0c2-7a51-7c3e-9d7e-3a1f6f0e9b52",
+            64,
+            |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-',
+        )
+        .map(Self)
+    }
+}
+
+impl fmt::Display for ScheduleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// New ids are of one form, whatever they name.
+impl From<RunId> for ScheduleId {
+    fn from(id: RunId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<ScheduleId> for RunId {
+    fn from(id: ScheduleId) -> Self {
+        Self(id.0)
+    }
+}
+
 macro_rules! deserialize_checked {
     ($($name:ty),*) => {$(
         impl<'de> Deserialize<'de> for $name {
@@ -116,7 +162,7 @@ macro_rules! deserialize_checked {
         }
     )*};
 }
-deserialize_checked!(Tenant, RunId);
+deserialize_checked!(Tenant, RunId, ScheduleId);
 
 /// A run, with the tenant it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

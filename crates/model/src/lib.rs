@@ -10,10 +10,13 @@ mod error_code;
 mod event;
 mod ids;
 mod kind;
+mod limits;
+mod mark;
 mod part;
 mod profile;
 mod record;
 mod run;
+mod schedule;
 mod selectors;
 mod time;
 mod work;
@@ -25,15 +28,18 @@ pub use config::{
 pub use digest::{InputHasher, Sha256Digest, Sha256ParseError};
 pub use error_code::{ErrorCode, Fault};
 pub use event::{Event, EventBody};
-pub use ids::{InvalidName, ObjectKey, ObjectPrefix, RunId, RunKey, Tenant};
+pub use ids::{InvalidName, ObjectKey, ObjectPrefix, RunId, RunKey, ScheduleId, Tenant};
 pub use kind::{Kind, ProfileKind, UnknownKind};
+pub use limits::{Limits, ProfileLimits, QuotaName, QuotaState};
+pub use mark::{Mark, MarkKey, MarkValue};
 pub use part::{Part, PartOutput, QuarantinedRecord, SourceTally};
 pub use profile::{Profile, builtin_profiles};
 pub use record::{AdmittedRecord, Facets, IndexEntry, Position, Source};
 pub use run::{
-    Archive, AsOf, Cancellation, Distribution, DistributionStatus, Failure, PolicySnapshot,
+    Archive, AsOf, Cancellation, Distribution, DistributionStatus, Failure, PolicySnapshot, Pruned,
     Published, Run, RunOptions, RunStatus,
 };
+pub use schedule::{Recurrence, RecurrenceError, Schedule};
 pub use selectors::{
     CompiledSelectors, Criteria, FieldError, ProductPattern, RecordedWindow, Selectors,
 };

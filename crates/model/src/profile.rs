@@ -22,6 +22,9 @@ pub struct Profile {
     pub config: ProfileConfig,
     /// When this revision was made; none for the built-in ones.
     pub created_at: Option<Timestamp>,
+    /// Since when nothing is run with it any more; only ever on the newest revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired_at: Option<Timestamp>,
     /// The row's version, 0 before it is stored.
     #[serde(default)]
     pub rev: u64,
@@ -54,6 +57,7 @@ pub fn builtin_profiles(tenant: &Tenant) -> Vec<Profile> {
             },
             config: ProfileConfig::default(),
             created_at: None,
+            retired_at: None,
             rev: 0,
         })
         .collect()

@@ -128,6 +128,15 @@ pub struct Cancellation {
     pub at: Timestamp,
 }
 
+/// That a run's payload was removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pruned {
+    /// When.
+    pub at: Timestamp,
+    /// Why, in words.
+    pub reason: String,
+}
+
 /// The signed set of documents. Everything after signing reads only what this names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
@@ -141,7 +150,8 @@ pub struct Published {
     pub key_fingerprint: String,
     /// The signer's own name of the key.
     pub key_id: String,
-    /// Every member of the bundle in archive order: path, object, size.
+    /// Every member of the bundle in archive order: path, object, size. Of a pruned run, those that
+    /// are no payload.
     pub members: Vec<(String, ObjectKey, u64)>,
 }
 
@@ -237,7 +247,7 @@ pub struct Run {
     pub published: Option<Published>,
     /// How many targets do not have the bundle yet.
     pub targets_left: u32,
-    /// The archive, once made.
+    /// The archive, once made and until it is pruned.
     pub archive: Option<Archive>,
     /// Why it failed.
     pub failure: Option<Failure>,
@@ -247,6 +257,12 @@ pub struct Run {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+    /// When its payload is to be removed; none while there is no end in sight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// That its payload was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruned: Option<Pruned>,
     /// Sequence number of its newest event.
     pub last_seq: u64,
     /// The row's version, 0 before it is stored.

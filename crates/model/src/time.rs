@@ -22,6 +22,9 @@ pub struct TimestampError {
 }
 
 impl Timestamp {
+    /// Milliseconds of a day.
+    pub const DAY_MILLIS: i64 = 86_400_000;
+
     /// The same time without its milliseconds, as authored documents give it.
     #[must_use]
     pub fn whole_seconds(self) -> Self {
@@ -32,6 +35,19 @@ impl Timestamp {
     #[must_use]
     pub fn plus_millis(self, milliseconds: i64) -> Self {
         Self(self.0.saturating_add(milliseconds))
+    }
+
+    /// The day in UTC that this time lies in, such as `2026-11-26`.
+    #[must_use]
+    pub fn utc_day(self) -> String {
+        self.to_string().chars().take(10).collect()
+    }
+
+    /// The first moment of the next day in UTC.
+    #[must_use]
+    pub fn next_utc_day(self) -> Self {
+        let start = self.0 - self.0.rem_euclid(Self::DAY_MILLIS);
+        Self(start.saturating_add(Self::DAY_MILLIS))
     }
 
     /// Milliseconds from `earlier` to this time; 0 when `earlier` is later.
@@ -100,6 +116,14 @@ mod tests {
         assert_eq!(fine.whole_seconds().to_string(), "2026-11-01T00:00:00Z");
         let old: Timestamp = "0001-01-01T00:00:00Z".parse().unwrap();
         assert_eq!(old.to_string(), "0001-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn days_are_those_of_utc() {
+        let late: Timestamp = "2026-11-26T23:59:59.999Z".parse().unwrap();
+        assert_eq!(late.utc_day(), "2026-11-26");
+        assert_eq!(late.next_utc_day().to_string(), "2026-11-27T00:00:00Z");
+        assert_eq!(late.next_utc_day().utc_day(), "2026-11-27");
     }
 
     #[test]

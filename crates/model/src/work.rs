@@ -11,13 +11,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{RunId, Tenant, Timestamp};
+use crate::{RunId, ScheduleId, Tenant, Timestamp};
 
 /// The functions that take messages, each from a queue of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Admits, plans, sweeps.
+    /// Starts, admits, plans, sweeps.
     Plan,
     /// Writes parts.
     Adapter,
@@ -80,7 +80,14 @@ pub enum WorkId {
         /// The target, counting from 0 in the profile's list.
         target: u32,
     },
-    /// Remove what a cancelled or failed run left, and end a cancellation.
+    /// Submit the run of a schedule that is due.
+    Start {
+        /// The schedule.
+        schedule: ScheduleId,
+        /// The time at which it was due.
+        at: Timestamp,
+    },
+    /// Remove what a cancelled, failed or pruned run left, and end a cancellation.
     Sweep {
         /// The run.
         run: RunId,
@@ -92,7 +99,9 @@ impl WorkId {
     #[must_use]
     pub fn phase(&self) -> Phase {
         match self {
-            Self::Admit { .. } | Self::Plan { .. } | Self::Sweep { .. } => Phase::Plan,
+            Self::Admit { .. } | Self::Plan { .. } | Self::Start { .. } | Self::Sweep { .. } => {
+                Phase::Plan
+            }
             Self::Shard { .. } => Phase::Adapter,
             Self::Sign { .. } => Phase::Sign,
             Self::Distribute { .. } => Phase::Distribute,
@@ -103,7 +112,7 @@ impl WorkId {
     #[must_use]
     pub fn run(&self) -> Option<&RunId> {
         match self {
-            Self::Admit { .. } => None,
+            Self::Admit { .. } | Self::Start { .. } => None,
             Self::Plan { run }
             | Self::Shard { run, .. }
             | Self::Sign { run }
@@ -122,6 +131,7 @@ impl fmt::Display for WorkId {
             Self::Shard { run, shard, .. } => write!(f, "{run}:shard:{shard:05}"),
             Self::Sign { run } => write!(f, "{run}:sign"),
             Self::Distribute { run, target } => write!(f, "{run}:distribute:{target}"),
+            Self::Start { schedule, at } => write!(f, "start:{schedule}:{}", at.0),
             Self::Sweep { run } => write!(f, "{run}:sweep"),
         }
     }

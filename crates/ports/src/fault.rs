@@ -6,6 +6,7 @@
 //! plan over the same calls gives the same faults.
 
 mod evidence;
+mod gate;
 mod objects;
 mod plan;
 mod queue;
@@ -42,6 +43,7 @@ impl<T: ?Sized> Faulty<T> {
 pub fn faulty(ports: &Ports, plan: &FaultPlan) -> Ports {
     Ports {
         state: Arc::new(Faulty::new(Arc::clone(&ports.state), plan)),
+        gate: Arc::new(Faulty::new(Arc::clone(&ports.gate), plan)),
         objects: Arc::new(Faulty::new(Arc::clone(&ports.objects), plan)),
         queue: Arc::new(Faulty::new(Arc::clone(&ports.queue), plan)),
         ledger: Arc::new(Faulty::new(Arc::clone(&ports.ledger), plan)),

@@ -1,6 +1,6 @@
 //! What only the host knows: the time, new ids, and who is still alive.
 
-use export_model::{RunId, Timestamp};
+use export_model::{RunId, ScheduleId, Timestamp};
 
 /// The time.
 pub trait Clock: Send + Sync {
@@ -12,6 +12,11 @@ pub trait Clock: Send + Sync {
 pub trait Ids: Send + Sync {
     /// An id for a run submitted at `now`; later ids sort after earlier ones.
     fn run_id(&self, now: Timestamp) -> RunId;
+
+    /// An id for a schedule made at `now`.
+    fn schedule_id(&self, now: Timestamp) -> ScheduleId {
+        self.run_id(now).into()
+    }
 
     /// A token for a lease: at least 64 random bits, of letters and digits.
     fn token(&self) -> String;

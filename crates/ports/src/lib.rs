@@ -7,6 +7,7 @@
 
 mod error;
 mod evidence;
+mod gate;
 mod host;
 mod objects;
 mod queue;
@@ -21,6 +22,7 @@ pub use evidence::{
     Appended, Evidence, LedgerStats, LedgerWriter, PageBudget, PolicyEngine, PolicyWriter,
     RecordPage, RecordRef, Scan, SourceStats,
 };
+pub use gate::{Entered, Entry, Gate};
 pub use host::{Clock, Ids, Liveness};
 pub use objects::{ObjectMeta, Objects, Upload, UploadState};
 pub use queue::{Delivery, Queue, QueueStats};
@@ -34,6 +36,8 @@ use std::sync::Arc;
 pub struct Ports {
     /// Run state.
     pub state: Arc<dyn State>,
+    /// Who has been here, and how often.
+    pub gate: Arc<dyn Gate>,
     /// Payload bytes.
     pub objects: Arc<dyn Objects>,
     /// Messages between phases.

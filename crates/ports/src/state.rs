@@ -1,4 +1,4 @@
-//! The state port: profiles, runs, parts, work, distributions, events and slots.
+//! The state port: profiles, schedules, runs, parts, work, distributions, events, slots and marks.
 //!
 //! Reads are by key; every change is a [`Transaction`]: rows that are written only if nobody
 //! changed them since they were read, all of them or none. What a transition means is decided by
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use export_model::{
-    Distribution, Event, Part, Profile, Run, RunKey, RunStatus, Slots, Tenant, Timestamp, Work,
-    WorkId,
+    Distribution, Event, Mark, MarkKey, Part, Profile, Run, RunKey, RunStatus, Schedule,
+    ScheduleId, Slots, Tenant, Timestamp, Work, WorkId,
 };
 
 use crate::PortError;
@@ -19,7 +19,8 @@ use crate::PortError;
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::large_enum_variant)] // Boxed in `Write::Put`; it never lies in a list.
 pub enum Row {
-    /// Key: tenant, name, revision. Never overwritten, except its description.
+    /// Key: tenant, name, revision. Never overwritten, except its description and that
+    /// it was retired.
     Profile(Profile),
     /// Key: tenant, run.
     Run(Run),
@@ -31,6 +32,10 @@ pub enum Row {
     Distribution(Distribution),
     /// Key: tenant.
     Slots(Slots),
+    /// Key: tenant, `key.to_string()`. One that has expired counts as one that does not exist.
+    Mark(Mark),
+    /// Key: tenant, id.
+    Schedule(Schedule),
 }
 
 /// One effect or condition of a transaction.
@@ -48,6 +53,8 @@ pub enum Write {
     DropWork(RunKey, Vec<WorkId>),
     /// Delete every part of a run (before it is planned again).
     DropParts(RunKey),
+    /// Delete a schedule, which must exist.
+    DropSchedule(ScheduleId),
 }
 
 /// A change of one tenant's rows: all of it or nothing.
@@ -91,6 +98,12 @@ pub struct RunFilter {
     pub statuses: Vec<RunStatus>,
     /// Only runs that hold a slot (`true`) or do not (`false`).
     pub admitted: Option<bool>,
+    /// Only runs of the profile of this name, in any revision.
+    pub profile: Option<String>,
+    /// Only runs that were submitted at this time or later.
+    pub submitted_from: Option<Timestamp>,
+    /// Only runs that were submitted before this time.
+    pub submitted_to: Option<Timestamp>,
     /// Oldest first instead of newest first.
     pub oldest_first: bool,
 }
@@ -185,6 +198,55 @@ pub trait State: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     async fn due_or_leased(&self, now: Timestamp, limit: usize) -> Result<Vec<Work>, PortError>;
+
+    /// Runs of all tenants that expired at `now` or before and are not pruned, earliest first: the
+    /// tick's question.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn expired_runs(&self, now: Timestamp, limit: usize) -> Result<Vec<RunKey>, PortError>;
+
+    /// A mark, unless it has expired.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn mark(&self, tenant: &Tenant, key: &MarkKey) -> Result<Option<Mark>, PortError>;
+
+    /// Removes marks of all tenants that expired at `now` or before, as many as can be removed
+    /// quickly; gives how many that were.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    async fn expire(&self, now: Timestamp) -> Result<u64, PortError>;
+
+    /// A schedule.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn schedule(
+        &self,
+        tenant: &Tenant,
+        id: &ScheduleId,
+    ) -> Result<Option<Schedule>, PortError>;
+
+    /// Schedules of a tenant by id, after (exclusive) the id `after`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn schedules(
+        &self,
+        tenant: &Tenant,
+        after: Option<&ScheduleId>,
+        limit: usize,
+    ) -> Result<Vec<Schedule>, PortError>;
+
+    /// Schedules of all tenants that are in force and due at `now`, earliest due first: the tick's
+    /// question.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn due_schedules(&self, now: Timestamp, limit: usize)
+    -> Result<Vec<Schedule>, PortError>;
 
     /// A tenant's slots.
     ///

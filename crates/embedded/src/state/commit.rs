@@ -1,6 +1,6 @@
 //! Committing a transaction: every condition checked, every effect made, in one write of SQLite.
 
-use export_model::{Event, Profile, RunKey, Tenant, WorkId};
+use export_model::{Event, Mark, Profile, RunKey, ScheduleId, Tenant, Timestamp, WorkId};
 use export_ports::{PortError, PortErrorKind, Row, Transaction, Write};
 use rusqlite::{OptionalExtension as _, ToSql, params};
 use serde::Serialize;
@@ -9,12 +9,17 @@ use crate::failure::Failure;
 
 type Sql<'a> = rusqlite::Transaction<'a>;
 
-/// Makes every write of `transaction`; the caller rolls back when this fails.
-pub(super) fn apply(sql: &Sql<'_>, transaction: Transaction) -> Result<(), Failure> {
+/// Makes every write of `transaction`; the caller rolls back when this fails. `now` decides which
+/// marks are there.
+pub(super) fn apply(
+    sql: &Sql<'_>,
+    transaction: Transaction,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let tenant = &transaction.tenant;
     for write in transaction.writes {
         match write {
-            Write::Put(row) => put(sql, tenant, *row)?,
+            Write::Put(row) => put(sql, tenant, *row, now)?,
             Write::Event(event) => insert_event(sql, tenant, &event)?,
             Write::FinishWork(id, token) => finish(sql, tenant, &id, &token)?,
             Write::RequireLease(id, token) => require_lease(sql, tenant, &id, &token)?,
@@ -24,6 +29,7 @@ pub(super) fn apply(sql: &Sql<'_>, transaction: Transaction) -> Result<(), Failu
                 sql.prepare_cached("DELETE FROM parts WHERE tenant = ?1 AND run = ?2")?
                     .execute([run.tenant.as_str(), run.run.as_str()])?;
             }
+            Write::DropSchedule(id) => drop_schedule(sql, tenant, &id)?,
         }
     }
     Ok(())
@@ -83,7 +89,7 @@ fn is_constraint(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
 }
 
-fn put(sql: &Sql<'_>, tenant: &Tenant, row: Row) -> Result<(), Failure> {
+fn put(sql: &Sql<'_>, tenant: &Tenant, row: Row, now: Timestamp) -> Result<(), Failure> {
     match row {
         Row::Profile(row) => put_profile(sql, tenant, row),
         Row::Run(mut row) => {
@@ -96,10 +102,11 @@ fn put(sql: &Sql<'_>, tenant: &Tenant, row: Row) -> Result<(), Failure> {
                 sql,
                 old,
                 (
-                    "INSERT INTO runs(tenant, run, status, admitted, submitted_at, json, rev)
-                     VALUES (?2, ?3, ?4, ?5, ?6, ?7, ?1 + 1)",
-                    "UPDATE runs SET status = ?4, admitted = ?5, submitted_at = ?6, json = ?7,
-                            rev = ?1 + 1
+                    "INSERT INTO runs(tenant, run, status, admitted, submitted_at, profile,
+                            expires_at, json, rev)
+                     VALUES (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?1 + 1)",
+                    "UPDATE runs SET status = ?4, admitted = ?5, submitted_at = ?6, profile = ?7,
+                            expires_at = ?8, json = ?9, rev = ?1 + 1
                      WHERE tenant = ?2 AND run = ?3 AND rev = ?1",
                 ),
                 params![
@@ -108,6 +115,10 @@ fn put(sql: &Sql<'_>, tenant: &Tenant, row: Row) -> Result<(), Failure> {
                     row.status.as_str(),
                     row.admitted,
                     row.submitted_at.0,
+                    row.profile.name,
+                    row.expires_at
+                        .filter(|_| row.pruned.is_none())
+                        .map(|time| time.0),
                     json(&row, &what())?
                 ],
                 what,
@@ -200,7 +211,59 @@ fn put(sql: &Sql<'_>, tenant: &Tenant, row: Row) -> Result<(), Failure> {
                 what,
             )
         }
+        Row::Mark(row) => put_mark(sql, tenant, row, now),
+        Row::Schedule(mut row) => {
+            let what = || format!("schedule {} of {}", row.id, row.tenant);
+            owned(tenant, &row.tenant, "writing a schedule")?;
+            let old = row.rev;
+            row.rev = old + 1;
+            write_row(
+                sql,
+                old,
+                (
+                    "INSERT INTO schedules(tenant, id, next_at, json, rev)
+                     VALUES (?2, ?3, ?4, ?5, ?1 + 1)",
+                    "UPDATE schedules SET next_at = ?4, json = ?5, rev = ?1 + 1
+                     WHERE tenant = ?2 AND id = ?3 AND rev = ?1",
+                ),
+                params![
+                    row.tenant.as_str(),
+                    row.id.as_str(),
+                    row.enabled.then_some(row.next_at.0),
+                    json(&row, &what())?
+                ],
+                what,
+            )
+        }
     }
+}
+
+/// A mark that has expired is in nobody's way, and cannot be changed any more either.
+fn put_mark(sql: &Sql<'_>, tenant: &Tenant, mut row: Mark, now: Timestamp) -> Result<(), Failure> {
+    let what = || format!("mark {} of {}", row.key, row.tenant);
+    owned(tenant, &row.tenant, "writing a mark")?;
+    let old = row.rev;
+    row.rev = old + 1;
+    write_row(
+        sql,
+        old,
+        (
+            "INSERT INTO marks(tenant, id, until, json, rev) VALUES (?2, ?3, ?4, ?5, ?1 + 1)
+             ON CONFLICT(tenant, id) DO UPDATE
+             SET until = excluded.until, json = excluded.json, rev = excluded.rev
+             WHERE until <= ?6",
+            "UPDATE marks SET until = ?4, json = ?5, rev = ?1 + 1
+             WHERE tenant = ?2 AND id = ?3 AND rev = ?1 AND (until IS NULL OR until > ?6)",
+        ),
+        params![
+            row.tenant.as_str(),
+            row.key.to_string(),
+            row.until.map(|time| time.0),
+            json(&row, &what())?,
+            now.0
+        ],
+        what,
+    )
 }
 
 fn put_profile(sql: &Sql<'_>, tenant: &Tenant, mut row: Profile) -> Result<(), Failure> {
@@ -213,7 +276,7 @@ fn put_profile(sql: &Sql<'_>, tenant: &Tenant, mut row: Profile) -> Result<(), F
     owned(tenant, &row.tenant, "writing a profile")?;
     let old = row.rev;
     if old > 0 {
-        // Runs refer to a revision by its number, so nothing that matters may change under it.
+        // Runs refer to a revision by its number, so nothing that matters to them may change under it.
         let stored: Option<String> = sql
             .prepare_cached(
                 "SELECT json FROM profiles WHERE tenant = ?1 AND name = ?2 AND revision = ?3",
@@ -227,6 +290,7 @@ fn put_profile(sql: &Sql<'_>, tenant: &Tenant, mut row: Profile) -> Result<(), F
             let stored: Profile = super::parse(&stored)?;
             let same = Profile {
                 description: row.description.clone(),
+                retired_at: row.retired_at,
                 rev: row.rev,
                 ..stored
             };
@@ -296,6 +360,17 @@ fn require_lease(sql: &Sql<'_>, tenant: &Tenant, id: &WorkId, token: &str) -> Re
         Err(conflict(format!(
             "checking the lease of work {id} of {tenant}"
         )))
+    }
+}
+
+fn drop_schedule(sql: &Sql<'_>, tenant: &Tenant, id: &ScheduleId) -> Result<(), Failure> {
+    let deleted = sql
+        .prepare_cached("DELETE FROM schedules WHERE tenant = ?1 AND id = ?2")?
+        .execute([tenant.as_str(), id.as_str()])?;
+    if deleted == 1 {
+        Ok(())
+    } else {
+        Err(conflict(format!("deleting schedule {id} of {tenant}")))
     }
 }
 

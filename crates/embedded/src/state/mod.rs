@@ -2,44 +2,49 @@
 
 mod commit;
 mod schema;
+mod wake;
 
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use export_model::{
-    Distribution, Event, Part, Profile, Run, RunKey, Slots, Tenant, Timestamp, Work, WorkId,
+    Distribution, Event, InvalidName, Mark, MarkKey, Part, Profile, Run, RunId, RunKey, Schedule,
+    ScheduleId, Slots, Tenant, Timestamp, Work, WorkId,
 };
-use export_ports::{PortError, RunFilter, State, Transaction, Write};
+use export_ports::{Clock, PortError, RunFilter, State, Transaction, Write};
 use rusqlite::{Connection, OptionalExtension as _, Params, params};
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
+use self::wake::Waiters;
 use crate::failure::Failure;
 use crate::store::Store;
 
-/// How often events are looked for that another process wrote.
-const POLL: Duration = Duration::from_millis(100);
+/// Expired marks that are removed at once.
+const EXPIRED: i64 = 5_000;
 
 /// The run state of a home.
 #[derive(Clone)]
 pub struct SqliteState {
     store: Store,
-    /// Counts this process's commits of events, to wake who waits for one.
-    events: Arc<watch::Sender<u64>>,
+    clock: Arc<dyn Clock>,
+    waiters: Waiters,
 }
 
 impl SqliteState {
-    /// Opens the file, and makes it when it is missing. Blocks.
+    /// Opens the file, and makes it when it is missing. Blocks. `clock` decides which marks have
+    /// expired.
     ///
     /// # Errors
     /// When it is damaged, newer, not ours, or cannot be written to.
-    pub fn open(path: &Path) -> Result<Self, PortError> {
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, PortError> {
         Ok(Self {
             store: Store::open(path, &schema::STATE)?,
-            events: Arc::new(watch::Sender::new(0)),
+            clock,
+            waiters: Waiters::default(),
         })
     }
 
@@ -91,6 +96,12 @@ fn rows<T: DeserializeOwned>(
     Ok(list)
 }
 
+/// A name as it was stored.
+fn name<T: FromStr<Err = InvalidName>>(text: &str) -> Result<T, Failure> {
+    text.parse()
+        .map_err(|error: InvalidName| Failure::Damaged(error.to_string()))
+}
+
 /// The two names of a run, as parameters.
 fn names(run: &RunKey) -> [String; 2] {
     [run.tenant.to_string(), run.run.to_string()]
@@ -103,17 +114,22 @@ fn limited(limit: usize) -> i64 {
 #[async_trait]
 impl State for SqliteState {
     async fn commit(&self, transaction: Transaction) -> Result<(), PortError> {
-        let has_events = transaction
-            .writes
-            .iter()
-            .any(|write| matches!(write, Write::Event(_)));
+        let mut told: Vec<RunKey> = Vec::new();
+        for write in &transaction.writes {
+            if let Write::Event(event) = write
+                && !told.contains(&event.run)
+            {
+                told.push(event.run.clone());
+            }
+        }
+        let now = self.clock.now();
         self.store
             .write("committing a transaction", move |sql| {
-                commit::apply(sql, transaction)
+                commit::apply(sql, transaction, now)
             })
             .await?;
-        if has_events {
-            self.events.send_modify(|commits| *commits += 1);
+        for run in &told {
+            self.waiters.wake(run);
         }
         Ok(())
     }
@@ -165,6 +181,9 @@ impl State for SqliteState {
         let statuses: Vec<_> = filter.statuses.iter().map(|s| s.as_str()).collect();
         let statuses = serde_json::json!(statuses).to_string();
         let (admitted, oldest_first) = (filter.admitted, filter.oldest_first);
+        let profile = filter.profile.clone();
+        let from = filter.submitted_from.map(|time| time.0);
+        let to = filter.submitted_to.map(|time| time.0);
         // A run of another tenant is not there, and nothing comes after what is not there.
         if after.is_some_and(|run| run.tenant != *tenant) {
             return Ok(Vec::new());
@@ -182,11 +201,23 @@ impl State for SqliteState {
                      WHERE tenant = ?1
                        AND (?2 = '[]' OR status IN (SELECT value FROM json_each(?2)))
                        AND (?3 IS NULL OR admitted = ?3)
+                       AND (?6 IS NULL OR profile = ?6)
+                       AND (?7 IS NULL OR submitted_at >= ?7)
+                       AND (?8 IS NULL OR submitted_at < ?8)
                        AND (?4 IS NULL OR (submitted_at, run) {beyond}
                             (SELECT submitted_at, run FROM runs WHERE tenant = ?1 AND run = ?4))
                      ORDER BY submitted_at {order}, run {order} LIMIT ?5"
                 );
-                let values = params![tenant, statuses, admitted, after, limited(limit)];
+                let values = params![
+                    tenant,
+                    statuses,
+                    admitted,
+                    after,
+                    limited(limit),
+                    profile,
+                    from,
+                    to
+                ];
                 rows(connection, &sql, values)
             })
             .await
@@ -220,8 +251,8 @@ impl State for SqliteState {
         wait: Duration,
     ) -> Result<Vec<Event>, PortError> {
         let deadline = Instant::now() + wait;
-        // Subscribed before the first look, so that nothing is missed in between.
-        let mut written = self.events.subscribe();
+        // From before the first look, so that nothing is missed in between.
+        let mut waiting = (!wait.is_zero()).then(|| self.waiters.wait(&self.store, run));
         loop {
             let [tenant, name] = names(run);
             let after = i64::try_from(after).unwrap_or(i64::MAX);
@@ -233,12 +264,14 @@ impl State for SqliteState {
                     (tenant, name, after, limited(limit)),
                 )
                 .await?;
-            let now = Instant::now();
-            if !events.is_empty() || limit == 0 || now >= deadline {
+            let Some(waiting) = &mut waiting else {
+                return Ok(events);
+            };
+            if !events.is_empty() || limit == 0 || Instant::now() >= deadline {
                 return Ok(events);
             }
-            // Either way it looks again: this process wrote an event, or another one may have.
-            let _ = tokio::time::timeout_at(deadline.min(now + POLL), written.changed()).await;
+            // Either way it looks again: for the last time, or because there may be an event.
+            let _ = tokio::time::timeout_at(deadline, waiting.changed()).await;
         }
     }
 
@@ -265,6 +298,107 @@ impl State for SqliteState {
             "listing due work",
             "SELECT json FROM work WHERE due_at <= ?1 OR token IS NOT NULL
              ORDER BY due_at, tenant, id LIMIT ?2",
+            (now.0, limited(limit)),
+        )
+        .await
+    }
+
+    async fn expired_runs(&self, now: Timestamp, limit: usize) -> Result<Vec<RunKey>, PortError> {
+        self.store
+            .read("listing expired runs", move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT tenant, run FROM runs WHERE expires_at <= ?1
+                     ORDER BY expires_at, tenant, run LIMIT ?2",
+                )?;
+                let mut found = statement.query(params![now.0, limited(limit)])?;
+                let mut list = Vec::new();
+                while let Some(row) = found.next()? {
+                    list.push(RunKey {
+                        tenant: name(row.get_ref(0)?.as_str()?)?,
+                        run: name::<RunId>(row.get_ref(1)?.as_str()?)?,
+                    });
+                }
+                Ok(list)
+            })
+            .await
+    }
+
+    async fn mark(&self, tenant: &Tenant, key: &MarkKey) -> Result<Option<Mark>, PortError> {
+        self.one(
+            "reading a mark",
+            "SELECT json FROM marks
+             WHERE tenant = ?1 AND id = ?2 AND (until IS NULL OR until > ?3)",
+            (tenant.to_string(), key.to_string(), self.clock.now().0),
+        )
+        .await
+    }
+
+    async fn expire(&self, now: Timestamp) -> Result<u64, PortError> {
+        // Asked without the write lock first: most of the time there are none.
+        let none = self
+            .store
+            .read("looking for expired marks", move |connection| {
+                let found = connection
+                    .prepare_cached("SELECT 1 FROM marks WHERE until <= ?1 LIMIT 1")?
+                    .exists([now.0])?;
+                Ok(!found)
+            })
+            .await?;
+        if none {
+            return Ok(0);
+        }
+        self.store
+            .write("removing expired marks", move |sql| {
+                let removed = sql
+                    .prepare_cached(
+                        "DELETE FROM marks WHERE (tenant, id) IN
+                             (SELECT tenant, id FROM marks WHERE until <= ?1
+                              ORDER BY until LIMIT ?2)",
+                    )?
+                    .execute([now.0, EXPIRED])?;
+                Ok(u64::try_from(removed).unwrap_or(u64::MAX))
+            })
+            .await
+    }
+
+    async fn schedule(
+        &self,
+        tenant: &Tenant,
+        id: &ScheduleId,
+    ) -> Result<Option<Schedule>, PortError> {
+        self.one(
+            "reading a schedule",
+            "SELECT json FROM schedules WHERE tenant = ?1 AND id = ?2",
+            [tenant.to_string(), id.to_string()],
+        )
+        .await
+    }
+
+    async fn schedules(
+        &self,
+        tenant: &Tenant,
+        after: Option<&ScheduleId>,
+        limit: usize,
+    ) -> Result<Vec<Schedule>, PortError> {
+        let after = after.map(ToString::to_string);
+        self.many(
+            "listing schedules",
+            "SELECT json FROM schedules WHERE tenant = ?1 AND (?2 IS NULL OR id > ?2)
+             ORDER BY id LIMIT ?3",
+            (tenant.to_string(), after, limited(limit)),
+        )
+        .await
+    }
+
+    async fn due_schedules(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Schedule>, PortError> {
+        self.many(
+            "listing due schedules",
+            "SELECT json FROM schedules WHERE next_at <= ?1
+             ORDER BY next_at, tenant, id LIMIT ?2",
             (now.0, limited(limit)),
         )
         .await

@@ -1,12 +1,12 @@
 //! The tables of `state.db`: one a row type, with the columns that questions are asked by. A row
-//! itself is JSON, so that a new member needs no migration.
+//! itself is JSON, so that a new member needs no migration; a new question does.
 
 use crate::store::Schema;
 
 pub(super) const STATE: Schema = Schema {
     what: "run state",
     application_id: 0x4558_4353, // "EXCS"
-    migrations: &[VERSION_1],
+    migrations: &[VERSION_1, VERSION_2],
     page_size: 4096,
     writer_cache: 2048,
     reader_cache: 1024,
@@ -80,4 +80,37 @@ CREATE TABLE slots(
     rev INTEGER NOT NULL,
     json TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+// Runs that ended before this version have no time at which they expire: nobody had been told that
+// bundles are really removed.
+const VERSION_2: &str = "
+ALTER TABLE runs ADD COLUMN profile TEXT NOT NULL DEFAULT '';
+UPDATE runs SET profile = json_extract(json, '$.profile.name');
+-- NULL where nothing is to be pruned, or not any more.
+ALTER TABLE runs ADD COLUMN expires_at INTEGER;
+CREATE INDEX runs_by_profile ON runs(tenant, profile, submitted_at, run);
+CREATE INDEX runs_by_expiry ON runs(expires_at) WHERE expires_at IS NOT NULL;
+
+-- until is NULL for a mark that never expires.
+CREATE TABLE marks(
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    until INTEGER,
+    rev INTEGER NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX marks_by_time ON marks(until) WHERE until IS NOT NULL;
+
+-- next_at is NULL for a schedule that is not in force.
+CREATE TABLE schedules(
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    next_at INTEGER,
+    rev INTEGER NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX schedules_by_time ON schedules(next_at) WHERE next_at IS NOT NULL;
 ";

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use export_embedded::{Home, MAX_RECEIVES};
+use export_embedded::{Home, MAX_RECEIVES, SqliteGate};
 use export_ports::conformance::{self, QueueLimits};
-use export_ports::{Objects, Queue, State};
+use export_ports::{Gate, Objects, Queue, State};
 use tempfile::TempDir;
 
 /// Homes that live as long as a test.
@@ -30,6 +30,20 @@ impl Homes {
 async fn state() {
     let homes = Homes::new();
     conformance::state(async || homes.fresh().state() as Arc<dyn State>).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gate() {
+    let homes = Homes::new();
+    conformance::gate(async || {
+        let home = homes.fresh();
+        let other = SqliteGate::open(&home.path().join("gate.db")).unwrap();
+        (
+            home.gate() as Arc<dyn Gate>,
+            Arc::new(other) as Arc<dyn Gate>,
+        )
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

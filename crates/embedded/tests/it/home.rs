@@ -59,14 +59,25 @@ fn a_home_is_private() {
     let _home = Home::open(&path).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&path), 0o700);
-    for file in ["state.db", "queue.db", "ledger.db", "ledger.db-wal"] {
+    for file in [
+        "state.db",
+        "gate.db",
+        "queue.db",
+        "ledger.db",
+        "ledger.db-wal",
+    ] {
         assert_eq!(mode(&path.join(file)), 0o600, "{file}");
     }
 }
 
 #[test]
 fn newer_and_foreign_and_damaged_files_are_refused_by_name() {
-    for name in ["state.db", "queue.db", "ledger.db"] {
+    for (name, known) in [
+        ("state.db", "up to 2"),
+        ("gate.db", "up to 1"),
+        ("queue.db", "up to 1"),
+        ("ledger.db", "up to 1"),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         drop(Home::open(folder.path()).unwrap());
         let file = folder.path().join(name);
@@ -82,7 +93,7 @@ fn newer_and_foreign_and_damaged_files_are_refused_by_name() {
             connection.execute_batch(sql).unwrap();
         };
         sql("PRAGMA user_version = 7");
-        refused(PortErrorKind::Newer, &["version 7", "up to 1"]);
+        refused(PortErrorKind::Newer, &["version 7", known]);
         sql("PRAGMA user_version = 1; PRAGMA application_id = 5");
         refused(PortErrorKind::Damaged, &["not an Export Center"]);
         for side in ["-wal", "-shm"] {

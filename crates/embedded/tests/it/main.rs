@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // These are tests.
 
 mod conformance;
+mod events;
 mod fault;
 mod home;
 mod import;
+mod migration;
 mod signer;

@@ -7,10 +7,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // These are tests.
 
 mod evidence;
+mod gate;
+mod marks;
 mod objects;
 mod policy;
 mod queue;
 mod rows;
+mod schedules;
 mod selectors;
 mod signer;
 mod state;
@@ -21,6 +24,7 @@ use std::time::Duration;
 use export_model::{RunKey, Tenant, Timestamp};
 
 pub use evidence::evidence;
+pub use gate::gate;
 pub use objects::objects;
 pub use policy::policy;
 pub use queue::{QueueLimits, queue, queue_wakes};

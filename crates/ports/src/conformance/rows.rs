@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use export_model::{
-    Distribution, DistributionStatus, Event, EventBody, Kind, Lease, Part, Position, Profile,
-    ProfileConfig, ProfileKind, Run, RunKey, RunOptions, RunStatus, Selectors, Sha256Digest, Slots,
-    Target, Tenant, Timestamp, Work, WorkId,
+    Distribution, DistributionStatus, Event, EventBody, Kind, Lease, Mark, MarkKey, MarkValue,
+    Part, Position, Profile, ProfileConfig, ProfileKind, Recurrence, Run, RunKey, RunOptions,
+    RunStatus, Schedule, Selectors, Sha256Digest, Slots, Target, Tenant, Timestamp, Work, WorkId,
 };
 
 use super::at;
@@ -20,6 +20,7 @@ pub(super) fn profile(owner: &Tenant, name: &str, revision: u32) -> Profile {
         description: "first".to_owned(),
         config: ProfileConfig::default(),
         created_at: Some(at(1)),
+        retired_at: None,
         rev: 0,
     }
 }
@@ -52,7 +53,51 @@ pub(super) fn run(key: &RunKey, submitted_at: Timestamp) -> Run {
         cancellation: None,
         started_at: None,
         finished_at: None,
+        expires_at: None,
+        pruned: None,
         last_seq: 0,
+        rev: 0,
+    }
+}
+
+/// A mark that does not expire while the suite runs, and one that did long before.
+pub(super) fn mark(owner: &Tenant, key: &str, expired: bool) -> Mark {
+    Mark {
+        tenant: owner.clone(),
+        key: MarkKey::Idempotency {
+            key: key.to_owned(),
+        },
+        until: Some(if expired {
+            Timestamp(1_000)
+        } else {
+            at(1_000_000_000)
+        }),
+        value: MarkValue::Idempotency {
+            request: Sha256Digest::of(b"request"),
+            run: "0199f0c2-7a51-7c3e-9d7e-000000000001".parse().unwrap(),
+        },
+        rev: 0,
+    }
+}
+
+pub(super) fn schedule(owner: &Tenant, number: u32, next_at: Timestamp) -> Schedule {
+    Schedule {
+        tenant: owner.clone(),
+        id: format!("0199f0c2-7a51-7c3e-9d7e-{number:012}")
+            .parse()
+            .unwrap(),
+        name: "every night".to_owned(),
+        description: String::new(),
+        profile: "nightly".to_owned(),
+        selectors: Selectors::default(),
+        options: RunOptions::default(),
+        when: Recurrence::Rate { seconds: 3_600 },
+        enabled: true,
+        created_by: "someone".to_owned(),
+        created_at: at(0),
+        next_at,
+        last_run: None,
+        last_error: None,
         rev: 0,
     }
 }
@@ -126,6 +171,8 @@ pub(super) fn with_rev(mut row: Row, rev: u64) -> Row {
         Row::Work(row) => row.rev = rev,
         Row::Distribution(row) => row.rev = rev,
         Row::Slots(row) => row.rev = rev,
+        Row::Mark(row) => row.rev = rev,
+        Row::Schedule(row) => row.rev = rev,
     }
     row
 }
@@ -138,6 +185,8 @@ pub(super) fn changed(mut row: Row) -> Row {
         Row::Work(row) => row.attempts = 3,
         Row::Distribution(row) => row.status = DistributionStatus::Delivered,
         Row::Slots(row) => row.admitted = 3,
+        Row::Mark(row) => row.value = MarkValue::Usage { runs: 1, bytes: 2 },
+        Row::Schedule(row) => row.last_error = Some("there is no such profile".to_owned()),
     }
     row
 }
@@ -150,5 +199,7 @@ pub(super) fn one_of_each(key: &RunKey) -> Vec<Row> {
         Row::Work(Work::new(&key.tenant, plan(key), at(5))),
         Row::Distribution(distribution(key, 0)),
         Row::Slots(Slots::empty(&key.tenant)),
+        Row::Mark(mark(&key.tenant, "k", false)),
+        Row::Schedule(schedule(&key.tenant, 1, at(9))),
     ]
 }

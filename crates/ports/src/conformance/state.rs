@@ -9,6 +9,7 @@ use super::rows::{
     changed, distribution, event, leased, one_of_each, part, plan, profile, run, with_rev,
 };
 use super::{PATIENCE, assert_kind, at, run_key, tenant};
+use super::{marks, schedules};
 use crate::{PortErrorKind, Row, RunFilter, State, Transaction, Write};
 
 /// Checks a backend of the state port.
@@ -22,16 +23,24 @@ pub async fn state(fresh: impl AsyncFn() -> Arc<dyn State>) {
     all_or_nothing(&*fresh().await).await;
     profiles(&*fresh().await).await;
     runs_are_listed(&*fresh().await).await;
+    runs_are_listed_by_profile_and_time(&*fresh().await).await;
+    runs_expire(&*fresh().await).await;
+    marks::expired_marks_are_not_there(&*fresh().await).await;
+    marks::one_of_many_is_first(fresh().await).await;
+    schedules::schedules_are_listed(&*fresh().await).await;
+    schedules::due_schedules_are_listed(&*fresh().await).await;
+    schedules::schedules_are_dropped(&*fresh().await).await;
     parts_and_distributions_are_listed(&*fresh().await).await;
     events_are_unique(&*fresh().await).await;
     events_wake_who_waits(&*fresh().await).await;
+    events_wake_everybody(fresh().await).await;
     leases(&*fresh().await).await;
     due_and_leased_work(&*fresh().await).await;
     tenants_are_apart(&*fresh().await).await;
     concurrent_commits(fresh().await).await;
 }
 
-async fn put(store: &dyn State, tenant: &Tenant, row: Row) {
+pub(super) async fn put(store: &dyn State, tenant: &Tenant, row: Row) {
     store
         .commit(Transaction::new(tenant).put(row))
         .await
@@ -63,6 +72,16 @@ async fn stored(store: &dyn State, row: &Row) -> Option<Row> {
                 .map(Row::Distribution)
         }
         Row::Slots(row) => store.slots(&row.tenant).await.unwrap().map(Row::Slots),
+        Row::Mark(row) => store
+            .mark(&row.tenant, &row.key)
+            .await
+            .unwrap()
+            .map(Row::Mark),
+        Row::Schedule(row) => store
+            .schedule(&row.tenant, &row.id)
+            .await
+            .unwrap()
+            .map(Row::Schedule),
     }
 }
 
@@ -215,6 +234,7 @@ async fn runs_are_listed(store: &dyn State) {
         statuses: vec![RunStatus::Pending],
         admitted: Some(false),
         oldest_first: true,
+        ..RunFilter::default()
     };
     assert_eq!(list(filter, None, 10).await, [4]);
     // What a filter asks for follows the row.
@@ -226,6 +246,63 @@ async fn runs_are_listed(store: &dyn State) {
         ..oldest()
     };
     assert_eq!(list(filter, None, 10).await, [1, 3, 4, 5]);
+}
+
+async fn runs_are_listed_by_profile_and_time(store: &dyn State) {
+    let owner = tenant("acme");
+    for (number, seconds) in [(1, 10), (2, 20), (3, 30), (4, 40)] {
+        let mut row = run(&run_key("acme", number), at(seconds));
+        if number % 2 == 0 {
+            row.profile.name = "weekly".to_owned();
+        }
+        put(store, &owner, Row::Run(row)).await;
+    }
+    let list = async |profile: Option<&str>, from: Option<i64>, to: Option<i64>| {
+        let filter = RunFilter {
+            profile: profile.map(str::to_owned),
+            submitted_from: from.map(at),
+            submitted_to: to.map(at),
+            ..RunFilter::default()
+        };
+        let runs = store.runs(&owner, &filter, None, 10).await.unwrap();
+        let seconds = runs
+            .into_iter()
+            .map(|run| run.submitted_at.millis_since(at(0)) / 1_000);
+        seconds.collect::<Vec<_>>()
+    };
+    assert_eq!(list(Some("weekly"), None, None).await, [40, 20]);
+    assert_eq!(list(Some("week"), None, None).await, [0; 0]);
+    assert_eq!(list(None, Some(20), None).await, [40, 30, 20]);
+    assert_eq!(list(None, None, Some(30)).await, [20, 10]);
+    assert_eq!(list(Some("nightly"), Some(10), Some(30)).await, [10]);
+}
+
+async fn runs_expire(store: &dyn State) {
+    let mut keys = Vec::new();
+    for (owner, number, expires) in [
+        ("acme", 1, Some(30)),
+        ("globex", 1, Some(10)),
+        ("acme", 2, None),
+        ("acme", 3, Some(20)),
+    ] {
+        let key = run_key(owner, number);
+        let mut row = run(&key, at(0));
+        row.expires_at = expires.map(at);
+        put(store, &key.tenant, Row::Run(row)).await;
+        keys.push(key);
+    }
+    let expired = async |now, limit| store.expired_runs(at(now), limit).await.unwrap();
+    assert_eq!(expired(9, 10).await, []);
+    assert_eq!(expired(20, 10).await, [keys[1].clone(), keys[3].clone()]);
+    assert_eq!(expired(90, 1).await, [keys[1].clone()]);
+    // A run that was pruned keeps the time, and is not asked for again.
+    let mut row = store.run(&keys[1]).await.unwrap().unwrap();
+    row.pruned = Some(export_model::Pruned {
+        at: at(15),
+        reason: "it was time".to_owned(),
+    });
+    put(store, &keys[1].tenant, Row::Run(row)).await;
+    assert_eq!(expired(90, 10).await, [keys[3].clone(), keys[0].clone()]);
 }
 
 async fn parts_and_distributions_are_listed(store: &dyn State) {
@@ -292,6 +369,34 @@ async fn events_wake_who_waits(store: &dyn State) {
     .await
     .expect("an event ends the wait for it");
     assert_eq!(seen.unwrap(), [event(&key, 1)]);
+}
+
+/// Many wait, for two runs; an event of one wakes those who wait for it.
+async fn events_wake_everybody(store: Arc<dyn State>) {
+    let keys = [run_key("acme", 1), run_key("acme", 2)];
+    let mut waiting = Vec::new();
+    for key in keys.iter().cycle().take(64) {
+        let (store, key) = (Arc::clone(&store), key.clone());
+        waiting.push(tokio::spawn(async move {
+            let events = store.events(&key, 0, 10, PATIENCE).await.unwrap();
+            events
+                .into_iter()
+                .map(|event| event.run)
+                .collect::<Vec<_>>()
+        }));
+    }
+    for key in &keys {
+        let transaction = Transaction::new(&key.tenant).and(Write::Event(event(key, 1)));
+        store.commit(transaction).await.unwrap();
+    }
+    let all = async {
+        for (waiter, key) in waiting.into_iter().zip(keys.iter().cycle()) {
+            assert_eq!(waiter.await.unwrap(), [key.clone()]);
+        }
+    };
+    tokio::time::timeout(PATIENCE / 2, all)
+        .await
+        .expect("everybody is woken");
 }
 
 async fn leases(store: &dyn State) {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use export_model::{
-    Distribution, Event, Part, Profile, Run, RunKey, Slots, Tenant, Timestamp, Work, WorkId,
+    Distribution, Event, Mark, MarkKey, Part, Profile, Run, RunKey, Schedule, ScheduleId, Slots,
+    Tenant, Timestamp, Work, WorkId,
 };
 
 use super::Faulty;
@@ -81,6 +82,48 @@ impl<T: State + ?Sized> State for Faulty<T> {
     async fn due_or_leased(&self, now: Timestamp, limit: usize) -> Result<Vec<Work>, PortError> {
         let effect = self.inner.due_or_leased(now, limit);
         self.plan.call("state.due_or_leased", effect).await
+    }
+
+    async fn expired_runs(&self, now: Timestamp, limit: usize) -> Result<Vec<RunKey>, PortError> {
+        let effect = self.inner.expired_runs(now, limit);
+        self.plan.call("state.expired_runs", effect).await
+    }
+
+    async fn mark(&self, tenant: &Tenant, key: &MarkKey) -> Result<Option<Mark>, PortError> {
+        let effect = self.inner.mark(tenant, key);
+        self.plan.call("state.mark", effect).await
+    }
+
+    async fn expire(&self, now: Timestamp) -> Result<u64, PortError> {
+        self.plan.call("state.expire", self.inner.expire(now)).await
+    }
+
+    async fn schedule(
+        &self,
+        tenant: &Tenant,
+        id: &ScheduleId,
+    ) -> Result<Option<Schedule>, PortError> {
+        let effect = self.inner.schedule(tenant, id);
+        self.plan.call("state.schedule", effect).await
+    }
+
+    async fn schedules(
+        &self,
+        tenant: &Tenant,
+        after: Option<&ScheduleId>,
+        limit: usize,
+    ) -> Result<Vec<Schedule>, PortError> {
+        let effect = self.inner.schedules(tenant, after, limit);
+        self.plan.call("state.schedules", effect).await
+    }
+
+    async fn due_schedules(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Schedule>, PortError> {
+        let effect = self.inner.due_schedules(now, limit);
+        self.plan.call("state.due_schedules", effect).await
     }
 
     async fn slots(&self, tenant: &Tenant) -> Result<Option<Slots>, PortError> {
