@@ -83,7 +83,8 @@ impl<'a> View<'a> {
             EventBody::AdapterStart { .. }
             | EventBody::Signed { .. }
             | EventBody::Distributed { .. }
-            | EventBody::Swept { .. } => {}
+            | EventBody::Swept { .. }
+            | EventBody::Pruned { .. } => {}
         }
         if let Some(bar) = &self.bar {
             bar.set_position(self.done + self.middle.values().sum::<u64>());

@@ -14,7 +14,7 @@ use crate::{Held, LEASE_MILLIS, PhaseError};
 /// # Errors
 /// The state port's errors.
 pub async fn admit(ports: &Ports, held: &Held) -> Result<(), PhaseError> {
-    let tenant = held.run_key().tenant;
+    let tenant = held.tenant().clone();
     let mut conflicts = 0;
     loop {
         let slots = ports
@@ -45,6 +45,7 @@ async fn waiting(ports: &Ports, tenant: &Tenant) -> Result<Vec<Run>, PhaseError>
         statuses: vec![export_model::RunStatus::Pending],
         admitted: Some(false),
         oldest_first: true,
+        ..RunFilter::default()
     };
     Ok(ports.state.runs(tenant, &filter, None, 1_000).await?)
 }

@@ -53,7 +53,8 @@ pub async fn cancel(ports: &Ports, key: &RunKey, by: &str) -> Result<Run, PhaseE
 /// Asks that the targets which an undelivered run could not reach be tried again.
 ///
 /// # Errors
-/// `ERR_RUN_ENDED` when the run is not `undelivered`, `ERR_UNKNOWN_RUN`, the state port's errors.
+/// `ERR_RUN_ENDED` when the run is not `undelivered`, `ERR_PRUNED` when its payload is gone,
+/// `ERR_UNKNOWN_RUN`, the state port's errors.
 pub async fn retry(ports: &Ports, key: &RunKey) -> Result<Run, PhaseError> {
     let rows = ports.state.distributions(key).await?;
     // A sweep that has begun would take what the retry writes.
@@ -68,8 +69,13 @@ pub async fn retry(ports: &Ports, key: &RunKey) -> Result<Run, PhaseError> {
             );
             return Err(PhaseError::permanent(ErrorCode::RunEnded, detail));
         }
+        if let Some(pruned) = &draft.run.pruned {
+            let detail = format!("run {} was pruned at {}", key.run, pruned.at);
+            return Err(PhaseError::permanent(ErrorCode::Pruned, detail));
+        }
         draft.run.failure = None;
         draft.run.finished_at = None;
+        draft.run.expires_at = None;
         // The late sweep of the run's first end; its next end asks for another.
         draft.also(Write::DropWork(key.clone(), Vec::new()));
         draft.status(RunStatus::Distributing, Some("retried".to_owned()));

@@ -9,7 +9,7 @@ use export_model::{
 use export_ports::{PortErrorKind, Ports, Row, Transaction, Write};
 use export_telemetry as telemetry;
 
-use crate::{Held, PhaseError};
+use crate::{Held, PhaseError, usage};
 
 /// Attempts at a transaction before giving up: enough for every worker of a large run to get its
 /// turn.
@@ -29,6 +29,7 @@ pub struct Draft {
     slots_changed: bool,
     writes: Vec<Write>,
     new_work: Vec<Work>,
+    used_bytes: u64,
 }
 
 /// What was committed.
@@ -75,6 +76,11 @@ impl Draft {
         self.writes.push(write);
     }
 
+    /// Counts bytes of an archive as used, of the day's quotas.
+    pub fn use_bytes(&mut self, bytes: u64) {
+        self.used_bytes += bytes;
+    }
+
     /// Makes a step necessary; its message is sent once the transition is committed.
     pub fn step(&mut self, id: WorkId) {
         let due = self.now.plus_millis(SENT_MILLIS);
@@ -111,6 +117,11 @@ impl Draft {
     pub fn end(&mut self, status: RunStatus, failure: Option<Failure>) {
         self.run.status = status;
         self.run.finished_at = Some(self.now);
+        if matches!(status, RunStatus::Completed | RunStatus::Undelivered) {
+            let days = i64::from(self.run.profile.config.retention.days);
+            let kept = days.saturating_mul(Timestamp::DAY_MILLIS);
+            self.run.expires_at = Some(self.now.plus_millis(kept));
+        }
         let error_code = failure.as_ref().map(|f| f.error_code);
         let detail = failure.as_ref().map(|f| f.detail.clone()).or_else(|| {
             let cancellation = self.run.cancellation.as_ref()?;
@@ -174,6 +185,7 @@ where
             slots_changed: false,
             writes: Vec::new(),
             new_work: Vec::new(),
+            used_bytes: 0,
         };
         decide(&mut draft)?;
         let leases = draft.leases();
@@ -214,10 +226,15 @@ async fn commit(ports: &Ports, draft: Draft) -> Result<Committed, PhaseError> {
         slots_changed,
         writes,
         new_work,
-        ..
+        used_bytes,
+        now,
     } = draft;
     let mut transaction = Transaction::new(&run.key.tenant);
     transaction.writes = writes;
+    if used_bytes > 0 {
+        let counts = usage::count_bytes(ports, &run.profile, used_bytes, now).await?;
+        transaction.writes.extend(counts);
+    }
     for work in &new_work {
         transaction = transaction.put(Row::Work(work.clone()));
     }
@@ -230,7 +247,7 @@ async fn commit(ports: &Ports, draft: Draft) -> Result<Committed, PhaseError> {
     if slots_changed {
         telemetry::active_runs(run.key.tenant.as_str(), slots.active.len());
     }
-    if run.finished_at.is_some() {
+    if run.finished_at == Some(now) {
         report_end(&run);
     }
     send(ports, &new_work).await;

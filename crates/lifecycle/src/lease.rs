@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use export_model::{ErrorCode, Failure, Lease, Message, RunKey, Timestamp, Work, WorkId};
+use export_model::{
+    ErrorCode, Failure, Lease, Message, RunId, RunKey, Tenant, Timestamp, Work, WorkId,
+};
 use export_ports::{PortError, Ports, Row, Transaction, Write};
 
 use crate::{PhaseError, transact};
@@ -128,11 +130,28 @@ impl Held {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// The run that the step belongs to; for work of a whole tenant, the run that caused it.
+    /// The tenant that the step belongs to.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.work.tenant
+    }
+
+    /// Asks the store whether the step is still ours.
+    ///
+    /// # Errors
+    /// The state port's errors.
+    pub async fn is_ours(&self, ports: &Ports) -> Result<bool, PhaseError> {
+        let work = ports.state.work(&self.work.tenant, &self.work.id).await?;
+        Ok(work.is_some_and(|work| holds(&work, &self.token)))
+    }
+
+    /// The run that the step belongs to; for work of a whole tenant, the run that caused it. A
+    /// start has none yet: its schedule's id stands for one that does not exist.
     #[must_use]
     pub fn run_key(&self) -> RunKey {
         let run = match &self.work.id {
             WorkId::Admit { cause } => cause.clone(),
+            WorkId::Start { schedule, .. } => RunId::from(schedule.clone()),
             WorkId::Plan { run }
             | WorkId::Shard { run, .. }
             | WorkId::Sign { run }
@@ -193,7 +212,7 @@ impl Held {
             return self.release(ports, delay, true).await;
         }
         if self.work.id.run().is_none() || matches!(self.work.id, WorkId::Sweep { .. }) {
-            // Neither admitting nor sweeping can fail a run; a tick tries again.
+            // Neither admitting, starting nor sweeping can fail a run; a tick tries again.
             return Err(error);
         }
         let failure = if error.is_retryable() {

@@ -1,22 +1,62 @@
-//! The tick: what a dead process left is sent again.
+//! The tick: what a dead process left is sent again, and what becomes due by itself is begun.
 
 use std::time::Duration;
 
-use export_model::Timestamp;
+use export_model::{Timestamp, Work, WorkId};
 use export_ports::{Ports, Row, Transaction};
 
+use crate::draft::send;
+use crate::prune::prune_expired;
 use crate::{LEASE_MILLIS, PhaseError};
 
 /// Rows that one tick looks at.
 const BATCH: usize = 1_000;
 
 /// Sends again what is due: messages that nobody took, and steps whose holder is gone or whose
-/// lease has expired. Returns how many were sent.
+/// lease has expired. Then starts the schedules that are due, gives up the payload of runs that
+/// have expired, and removes expired marks. Returns how many messages were sent.
 ///
 /// # Errors
 /// The ports' errors.
 pub async fn tick(ports: &Ports) -> Result<usize, PhaseError> {
-    resend(ports, ports.clock.now()).await
+    let now = ports.clock.now();
+    let sent = resend(ports, now).await?;
+    let started = start_due(ports, now).await?;
+    prune_expired(ports, now).await?;
+    ports.state.expire(now).await?;
+    Ok(sent + started)
+}
+
+/// Makes a step of every schedule that is due, and moves the schedule on to its next time. Times
+/// that were missed become one start.
+async fn start_due(ports: &Ports, now: Timestamp) -> Result<usize, PhaseError> {
+    let mut started = 0;
+    for mut schedule in ports.state.due_schedules(now, BATCH).await? {
+        let due = schedule.next_at;
+        let start = WorkId::Start {
+            schedule: schedule.id.clone(),
+            at: due,
+        };
+        let tenant = schedule.tenant.clone();
+        match schedule.when.following(due, now) {
+            Some(next) => schedule.next_at = next,
+            // Nothing comes after it any more.
+            None => schedule.enabled = false,
+        }
+        let start = Work::new(&tenant, start, now.plus_millis(LEASE_MILLIS));
+        let transaction = Transaction::new(&tenant)
+            .put(Row::Schedule(schedule))
+            .put(Row::Work(start.clone()));
+        match ports.state.commit(transaction).await {
+            Ok(()) => {}
+            // Another tick was faster, or somebody changed it: the next tick looks again.
+            Err(error) if error.is_conflict() => continue,
+            Err(error) => return Err(error.into()),
+        }
+        send(ports, &[start]).await;
+        started += 1;
+    }
+    Ok(started)
 }
 
 /// Sends again everything that nobody alive is doing, due or not: for a host that starts on a home

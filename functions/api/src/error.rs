@@ -1,7 +1,7 @@
 //! Why a request was refused.
 
 use export_lifecycle::PhaseError;
-use export_model::{ErrorCode, FieldError};
+use export_model::{ErrorCode, FieldError, QuotaState};
 use export_ports::PortError;
 
 /// A refused request.
@@ -14,6 +14,8 @@ pub struct ApiError {
     pub detail: String,
     /// The wrong members, where there are any.
     pub fields: Vec<FieldError>,
+    /// The quota that is used up, where it is one.
+    pub quota: Option<QuotaState>,
 }
 
 impl ApiError {
@@ -23,27 +25,20 @@ impl ApiError {
             code,
             detail: detail.into(),
             fields: Vec::new(),
+            quota: None,
         }
     }
 
     /// A request with wrong members.
     #[must_use]
     pub fn invalid(fields: Vec<FieldError>) -> Self {
-        let detail = fields
-            .iter()
-            .map(|error| format!("{} {}", error.field, error.message))
-            .collect::<Vec<_>>()
-            .join("; ");
-        let cross_tenant = fields.iter().any(|error| error.field.ends_with(".tenants"));
-        Self {
-            code: if cross_tenant {
-                ErrorCode::CrossTenant
-            } else {
-                ErrorCode::InvalidRequest
-            },
-            detail,
-            fields,
-        }
+        PhaseError::invalid(fields).into()
+    }
+
+    /// A request for more than is left of a quota.
+    #[must_use]
+    pub fn over_quota(quota: QuotaState) -> Self {
+        PhaseError::OverQuota(quota).into()
     }
 }
 
@@ -56,6 +51,12 @@ impl From<PortError> for ApiError {
 impl From<PhaseError> for ApiError {
     fn from(error: PhaseError) -> Self {
         let failure = error.failure();
-        Self::new(failure.error_code, failure.detail)
+        let mut refused = Self::new(failure.error_code, failure.detail);
+        match error {
+            PhaseError::Refused { fields, .. } => refused.fields = fields,
+            PhaseError::OverQuota(quota) => refused.quota = Some(quota),
+            _ => {}
+        }
+        refused
     }
 }

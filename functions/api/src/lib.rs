@@ -6,7 +6,12 @@
 mod error;
 mod profiles;
 mod runs;
+mod schedules;
 
 pub use error::ApiError;
-pub use profiles::{NewProfile, create_profile, find_profile, list_profiles, update_profile};
-pub use runs::{RunRequest, cancel_run, find_run, submit};
+pub use export_lifecycle::quota_state;
+pub use profiles::{
+    NewProfile, create_profile, find_profile, list_profiles, retire_profile, update_profile,
+};
+pub use runs::{RunRequest, SubmitContext, Submitted, cancel_run, find_run, submit};
+pub use schedules::{NewSchedule, create_schedule, delete_schedule, find_schedule, list_schedules};

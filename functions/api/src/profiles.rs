@@ -1,12 +1,13 @@
 //! Profiles: built-in ones, and variants of them that a tenant makes.
 
-use export_model::{
-    ErrorCode, FieldError, Profile, ProfileConfig, ProfileKind, Tenant, builtin_profiles,
-};
+use export_model::{ErrorCode, FieldError, Profile, ProfileConfig, ProfileKind, Tenant};
 use export_ports::{Ports, Row, Transaction};
 use serde::Deserialize;
 
 use crate::ApiError;
+
+/// Attempts at a change: others may be changing the same profile.
+const ATTEMPTS: u32 = 100;
 
 /// A profile that somebody wants to make.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -29,49 +30,35 @@ pub struct NewProfile {
 /// # Errors
 /// When the state cannot be read.
 pub async fn list_profiles(ports: &Ports, tenant: &Tenant) -> Result<Vec<Profile>, ApiError> {
-    let mut profiles = builtin_profiles(tenant);
-    profiles.extend(ports.state.profiles(tenant).await?);
-    Ok(profiles)
+    Ok(export_lifecycle::usable_profiles(ports, tenant).await?)
 }
 
-/// A profile by its name; its newest revision unless another is named.
+/// A profile by its name; its newest revision unless another is named. Revisions of a retired
+/// profile are found by their number only.
 ///
 /// # Errors
-/// `ERR_UNKNOWN_PROFILE`, or when the state cannot be read.
+/// `ERR_UNKNOWN_PROFILE`, `ERR_PROFILE_RETIRED`, or when the state cannot be read.
 pub async fn find_profile(
     ports: &Ports,
     tenant: &Tenant,
     name: &str,
     revision: Option<u32>,
 ) -> Result<Profile, ApiError> {
-    let builtin = builtin_profiles(tenant)
-        .into_iter()
-        .find(|profile| profile.name == name && revision.is_none_or(|r| r == profile.revision));
-    if let Some(profile) = builtin {
-        return Ok(profile);
-    }
-    if let Some(profile) = ports.state.profile(tenant, name, revision).await? {
-        return Ok(profile);
-    }
-    let known: Vec<_> = list_profiles(ports, tenant)
-        .await?
-        .into_iter()
-        .map(|profile| profile.name)
-        .collect();
-    let what = match revision {
-        Some(revision) => format!("revision {revision} of profile `{name}`"),
-        None => format!("profile `{name}`"),
-    };
-    Err(ApiError::new(
-        ErrorCode::UnknownProfile,
-        format!("tenant {tenant} has no {what}; it has {}", known.join(", ")),
-    ))
+    Ok(export_lifecycle::find_profile(ports, tenant, name, revision).await?)
+}
+
+fn description_errors(description: &str) -> Option<FieldError> {
+    (description.len() > 1_000).then(|| FieldError {
+        field: "description".into(),
+        message: "must have at most 1,000 bytes".into(),
+    })
 }
 
 /// Makes a profile.
 ///
 /// # Errors
-/// `ERR_INVALID_REQUEST` naming every wrong member, `ERR_PROFILE_EXISTS`, or when the state cannot
+/// `ERR_INVALID_REQUEST` naming every wrong member, `ERR_PROFILE_EXISTS`, `ERR_PROFILE_RETIRED` (a
+/// name is never given again: past runs say which profile they ran by it), or when the state cannot
 /// be written.
 pub async fn create_profile(
     ports: &Ports,
@@ -91,12 +78,7 @@ pub async fn create_profile(
             message: "must be 1 to 63 of a-z, 0-9, `-` and `_`, beginning with a letter".into(),
         });
     }
-    if new.description.len() > 1_000 {
-        errors.push(FieldError {
-            field: "description".into(),
-            message: "must have at most 1,000 bytes".into(),
-        });
-    }
+    errors.extend(description_errors(&new.description));
     if !errors.is_empty() {
         return Err(ApiError::invalid(errors));
     }
@@ -108,72 +90,140 @@ pub async fn create_profile(
         description: new.description,
         config: new.config,
         created_at: Some(ports.clock.now()),
+        retired_at: None,
         rev: 0,
     };
     let exists = |name: &str| {
         let detail = format!("tenant {tenant} has a profile `{name}` already");
         ApiError::new(ErrorCode::ProfileExists, detail)
     };
-    if ports
-        .state
-        .profile(tenant, &profile.name, None)
-        .await?
-        .is_some()
-    {
-        return Err(exists(&profile.name));
+    if let Some(found) = ports.state.profile(tenant, &profile.name, None).await? {
+        return Err(match found.retired_at {
+            None => exists(&profile.name),
+            Some(since) => ApiError::new(
+                ErrorCode::ProfileRetired,
+                format!(
+                    "tenant {tenant} had a profile `{}` until {since}; choose another name",
+                    profile.name
+                ),
+            ),
+        });
     }
     let row = Transaction::new(tenant).put(Row::Profile(profile.clone()));
     match ports.state.commit(row).await {
-        Ok(()) => Ok(profile),
+        Ok(()) => Ok(Profile { rev: 1, ..profile }),
         Err(error) if error.is_conflict() => Err(exists(&profile.name)),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Changes a profile's description in place, or its configuration into a new revision.
+/// A profile that may be changed: its newest revision, if it is the one that `if_match` names.
+async fn changeable(
+    ports: &Ports,
+    tenant: &Tenant,
+    name: &str,
+    if_match: Option<(u32, u64)>,
+) -> Result<Profile, ApiError> {
+    let profile = find_profile(ports, tenant, name, None).await?;
+    if profile.is_builtin() {
+        return Err(ApiError::new(
+            ErrorCode::BuiltinProfile,
+            format!("profile `{name}` is built in; create one of your own with kind {name}"),
+        ));
+    }
+    if if_match.is_some_and(|seen| seen != (profile.revision, profile.rev)) {
+        return Err(ApiError::new(
+            ErrorCode::PreconditionFailed,
+            format!(
+                "profile `{name}` was changed meanwhile; it is at revision {}",
+                profile.revision
+            ),
+        ));
+    }
+    Ok(profile)
+}
+
+fn contended(name: &str) -> ApiError {
+    ApiError::new(
+        ErrorCode::Storage,
+        format!("profile `{name}` is being changed by others all the time; try again"),
+    )
+}
+
+/// Changes a profile's description in place, or its configuration into a new revision. `if_match`
+/// is the revision and the row's version that the change is meant for.
 ///
 /// # Errors
-/// `ERR_INVALID_REQUEST`, `ERR_UNKNOWN_PROFILE`, `ERR_BUILTIN_PROFILE`, or when the state cannot be
-/// written.
+/// `ERR_INVALID_REQUEST`, `ERR_UNKNOWN_PROFILE`, `ERR_PROFILE_RETIRED`, `ERR_BUILTIN_PROFILE`,
+/// `ERR_PRECONDITION_FAILED`, or when the state cannot be written.
 pub async fn update_profile(
     ports: &Ports,
     tenant: &Tenant,
     name: &str,
     description: Option<String>,
     config: Option<ProfileConfig>,
+    if_match: Option<(u32, u64)>,
 ) -> Result<Profile, ApiError> {
-    for _ in 0..100 {
-        let mut profile = find_profile(ports, tenant, name, None).await?;
-        if profile.is_builtin() {
-            return Err(ApiError::new(
-                ErrorCode::BuiltinProfile,
-                format!("profile `{name}` is built in; create one of your own with kind {name}"),
-            ));
-        }
+    for _ in 0..ATTEMPTS {
+        let stored = changeable(ports, tenant, name, if_match).await?;
+        let mut profile = stored.clone();
+        let mut errors = Vec::new();
         if let Some(description) = &description {
+            errors.extend(description_errors(description));
             profile.description.clone_from(description);
         }
+        let mut transaction = Transaction::new(tenant);
         if let Some(config) = &config
             && *config != profile.config
         {
-            let errors = config.errors(profile.kind);
-            if !errors.is_empty() {
-                return Err(ApiError::invalid(errors));
-            }
+            errors.extend(config.errors(profile.kind));
+            // Written as it is: whoever changes or retires that revision now is in conflict.
+            transaction = transaction.put(Row::Profile(stored));
             profile.config = config.clone();
             profile.revision += 1;
             profile.created_at = Some(ports.clock.now());
             profile.rev = 0;
         }
-        let row = Transaction::new(tenant).put(Row::Profile(profile.clone()));
-        match ports.state.commit(row).await {
-            Ok(()) => return Ok(profile),
+        if !errors.is_empty() {
+            return Err(ApiError::invalid(errors));
+        }
+        transaction = transaction.put(Row::Profile(profile.clone()));
+        match ports.state.commit(transaction).await {
+            Ok(()) => {
+                profile.rev += 1;
+                return Ok(profile);
+            }
             Err(error) if error.is_conflict() => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Err(ApiError::new(
-        ErrorCode::Storage,
-        format!("profile `{name}` is being changed by others all the time; try again"),
-    ))
+    Err(contended(name))
+}
+
+/// Retires a profile: it is listed no more and nothing is run with it. Runs that it had keep it, its
+/// revisions can be read by number, and its name is not given again.
+///
+/// # Errors
+/// `ERR_UNKNOWN_PROFILE`, `ERR_PROFILE_RETIRED`, `ERR_BUILTIN_PROFILE`, `ERR_PRECONDITION_FAILED`,
+/// or when the state cannot be written.
+pub async fn retire_profile(
+    ports: &Ports,
+    tenant: &Tenant,
+    name: &str,
+    if_match: Option<(u32, u64)>,
+) -> Result<Profile, ApiError> {
+    for _ in 0..ATTEMPTS {
+        let mut profile = changeable(ports, tenant, name, if_match).await?;
+        profile.retired_at = Some(ports.clock.now());
+        let row = Transaction::new(tenant).put(Row::Profile(profile.clone()));
+        match ports.state.commit(row).await {
+            Ok(()) => {
+                profile.rev += 1;
+                return Ok(profile);
+            }
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(contended(name))
 }

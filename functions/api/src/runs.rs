@@ -1,17 +1,24 @@
 //! Runs: submitting, finding and cancelling them.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use export_adapter::Registry;
+use export_lifecycle::{Prepared, Submission, prepare, reserve_run};
 use export_model::{
-    AsOf, ErrorCode, Event, EventBody, FieldError, PolicySnapshot, Profile, Run, RunId, RunKey,
-    RunOptions, RunStatus, Selectors, Tenant, Timestamp, Work, WorkId,
+    ErrorCode, FieldError, Limits, Mark, MarkKey, MarkValue, QuotaState, Run, RunId, RunKey,
+    RunOptions, Selectors, Sha256Digest, Tenant, Timestamp,
 };
-use export_ports::{Ports, Row, Transaction, Write};
+use export_ports::{Ports, Row, Write};
 use serde::Deserialize;
 
 use crate::{ApiError, find_profile};
+
+/// For how long a request is known by its idempotency key.
+const IDEMPOTENCY_MILLIS: i64 = Timestamp::DAY_MILLIS;
+/// Longest idempotency key, in bytes.
+const LONGEST_KEY: usize = 255;
+/// Attempts at making the run: others count theirs at the same time.
+const ATTEMPTS: u64 = 200;
 
 /// What a request for a run says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -27,160 +34,178 @@ pub struct RunRequest {
     pub options: RunOptions,
 }
 
+/// What comes with a request for a run.
+#[derive(Clone, Debug, Default)]
+pub struct SubmitContext {
+    /// The key under which the request is carried out once, however often it is sent within 24
+    /// hours, and the digest of the request.
+    pub idempotency: Option<(String, Sha256Digest)>,
+    /// What the tenant may use.
+    pub limits: Limits,
+    /// Trace context of the request (`traceparent`).
+    pub traceparent: Option<String>,
+}
+
+/// An accepted request.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// The run: of a replayed request, as it is now.
+    pub run: Run,
+    /// Whether the request had been accepted before.
+    pub replayed: bool,
+    /// What is left of every quota that is set. Empty for a replayed request, which uses nothing.
+    pub quotas: Vec<QuotaState>,
+}
+
 /// Accepts a request for a run of `tenant` in the name of `requested_by`.
 ///
-/// A policy snapshot that the run refers to is frozen before the run exists, so that nothing can
-/// be added to it in between.
+/// The run, its mark and its counts are one transaction. So of two requests with one idempotency
+/// key one makes the run, wherever they arrive, and both are told of it.
 ///
 /// # Errors
 /// Every refusal of the catalogue that a request can meet, or the ports' errors.
+/// `ERR_IDEMPOTENCY_MISMATCH` when the key was used for another request,
+/// `ERR_IDEMPOTENCY_CONFLICT` when it cannot be told what became of the one that used it, and
+/// `ERR_QUOTA_RUNS` or `ERR_QUOTA_BYTES` with [`ApiError::quota`].
 pub async fn submit(
     ports: &Ports,
     registry: &Registry,
     tenant: &Tenant,
     requested_by: &str,
     request: RunRequest,
-) -> Result<Run, ApiError> {
+    context: SubmitContext,
+) -> Result<Submitted, ApiError> {
+    let once = context.idempotency.map(Once::new).transpose()?;
+    if let Some(once) = &once
+        && let Some(run) = once.answer(ports, tenant).await?
+    {
+        return Ok(replayed(run));
+    }
     let profile = find_profile(ports, tenant, &request.profile, None).await?;
     if registry.find(profile.kind).is_none() {
         let detail = format!("no adapter of this service makes {}", profile.kind);
         return Err(ApiError::new(ErrorCode::UnknownVariant, detail));
     }
-    request
-        .selectors
-        .compile(profile.kind)
-        .map_err(ApiError::invalid)?;
-    as_of_exists(ports, tenant, request.options.as_of).await?;
-    let snapshot = snapshot(ports, tenant, &profile, &request.options).await?;
-
-    let now = ports.clock.now();
-    let key = RunKey {
+    let submission = Submission {
         tenant: tenant.clone(),
-        run: ports.ids.run_id(now),
-    };
-    let run = pending(key, profile, request, snapshot, requested_by, now);
-    let event = Event {
-        run: run.key.clone(),
-        seq: 1,
-        at: now,
-        body: EventBody::Status {
-            status: RunStatus::Pending,
-            detail: Some(format!("submitted by {requested_by}")),
-            error_code: None,
-        },
-    };
-    let cause = run.key.run.clone();
-    let admit = Work::new(tenant, WorkId::Admit { cause }, now.plus_millis(60_000));
-    let transaction = Transaction::new(tenant)
-        .put(Row::Run(run.clone()))
-        .put(Row::Work(admit.clone()))
-        .and(Write::Event(event));
-    ports.state.commit(transaction).await?;
-    // The tick sends it where this fails.
-    let _ = ports.queue.send(&admit.message(), Duration::ZERO).await;
-    Ok(Run { rev: 1, ..run })
-}
-
-fn pending(
-    key: RunKey,
-    profile: Profile,
-    request: RunRequest,
-    policy_snapshot: Option<PolicySnapshot>,
-    requested_by: &str,
-    now: Timestamp,
-) -> Run {
-    Run {
-        key,
-        targets_left: u32::try_from(profile.config.targets.len()).unwrap_or(u32::MAX),
         profile,
         selectors: request.selectors,
         options: request.options,
         requested_by: requested_by.to_owned(),
-        submitted_at: now,
-        status: RunStatus::Pending,
-        admitted: false,
-        watermark: None,
-        policy_snapshot,
-        sources: Vec::new(),
-        sboms: BTreeMap::new(),
-        parts: 0,
-        parts_left: 0,
-        records_planned: 0,
-        bytes_planned: 0,
-        records: 0,
-        bytes: 0,
-        quarantined: 0,
-        published: None,
-        archive: None,
-        failure: None,
-        cancellation: None,
-        started_at: None,
-        finished_at: None,
-        last_seq: 1,
-        rev: 0,
-    }
-}
-
-async fn as_of_exists(ports: &Ports, tenant: &Tenant, as_of: Option<AsOf>) -> Result<(), ApiError> {
-    let unknown = |detail: String| ApiError {
-        code: ErrorCode::AsOfUnknown,
-        fields: vec![FieldError {
-            field: "options.as_of".into(),
-            message: detail.clone(),
-        }],
-        detail,
+        traceparent: context.traceparent,
     };
-    match as_of {
-        None => Ok(()),
-        Some(AsOf::Watermark(wanted)) => {
-            let newest = ports.ledger.watermark(tenant).await?;
-            if wanted <= newest {
-                return Ok(());
-            }
-            Err(unknown(format!(
-                "names watermark {wanted}, but the ledger's newest is {newest}"
-            )))
+    let prepared = prepare(ports, submission).await?;
+    for attempt in 1..=ATTEMPTS {
+        let run = prepared.run();
+        let reserved = reserve_run(ports, &run.profile, &context.limits, run.submitted_at).await;
+        // What is in the way may be this very request, which was accepted meanwhile.
+        if (attempt > 1 || reserved.is_err())
+            && let Some(once) = &once
+            && let Some(run) = once.answer(ports, tenant).await?
+        {
+            return Ok(replayed(run));
         }
-        Some(AsOf::Time(time)) => match ports.ledger.watermark_at(tenant, time).await? {
-            Some(_) => Ok(()),
-            None => Err(unknown(format!(
-                "names {time}, before the ledger's first import"
-            ))),
-        },
+        let reservation = reserved?;
+        let mut extra = reservation.writes;
+        extra.extend(once.as_ref().map(|once| once.mark(&prepared)));
+        match prepared.commit(ports, extra).await {
+            Ok(run) => {
+                return Ok(Submitted {
+                    run,
+                    replayed: false,
+                    quotas: reservation.quotas,
+                });
+            }
+            Err(export_lifecycle::PhaseError::Port(error)) if error.is_conflict() => {
+                tokio::time::sleep(Duration::from_millis(attempt.min(20))).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let code = match once {
+        Some(_) => ErrorCode::IdempotencyConflict,
+        None => ErrorCode::Storage,
+    };
+    let detail = format!("tenant {tenant} submits too many runs at once; try again");
+    Err(ApiError::new(code, detail))
+}
+
+fn replayed(run: Run) -> Submitted {
+    Submitted {
+        run,
+        replayed: true,
+        quotas: Vec::new(),
     }
 }
 
-async fn snapshot(
-    ports: &Ports,
-    tenant: &Tenant,
-    profile: &Profile,
-    options: &RunOptions,
-) -> Result<Option<PolicySnapshot>, ApiError> {
-    let wanted = options.policy_snapshot_id.as_deref();
-    if !profile.kind.needs_policy() {
-        return match wanted {
-            None => Ok(None),
-            Some(_) => Err(ApiError::invalid(vec![FieldError {
-                field: "options.policy_snapshot_id".into(),
-                message: format!("{} exports no policy; leave it out", profile.kind),
-            }])),
-        };
+/// A request that is carried out once.
+struct Once {
+    key: String,
+    request: Sha256Digest,
+}
+
+impl Once {
+    fn new((key, request): (String, Sha256Digest)) -> Result<Self, ApiError> {
+        let plain = key.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+        if key.is_empty() || key.len() > LONGEST_KEY || !plain {
+            return Err(ApiError::invalid(vec![FieldError {
+                field: "Idempotency-Key".into(),
+                message: format!("must be 1 to {LONGEST_KEY} printable ASCII characters"),
+            }]));
+        }
+        Ok(Self { key, request })
     }
-    let Some(snapshot) = ports.policy.snapshot(tenant, wanted).await? else {
-        let detail = match wanted {
-            Some(id) => format!("tenant {tenant} has no policy snapshot `{id}`"),
-            None => format!(
-                "tenant {tenant} has no policy snapshot, and {} needs one",
-                profile.kind
-            ),
+
+    fn mark_key(&self) -> MarkKey {
+        MarkKey::Idempotency {
+            key: self.key.clone(),
+        }
+    }
+
+    /// The run that an earlier request with this key has made; none where there was no request.
+    async fn answer(&self, ports: &Ports, tenant: &Tenant) -> Result<Option<Run>, ApiError> {
+        let Some(mark) = ports.state.mark(tenant, &self.mark_key()).await? else {
+            return Ok(None);
         };
-        return Err(ApiError::new(ErrorCode::UnknownSnapshot, detail));
-    };
-    ports
-        .policy
-        .freeze(tenant, &snapshot.policy_snapshot_id)
-        .await?;
-    Ok(Some(snapshot))
+        let untold = || {
+            let detail = format!(
+                "what became of the request with idempotency key `{}` cannot be told yet",
+                self.key
+            );
+            ApiError::new(ErrorCode::IdempotencyConflict, detail)
+        };
+        let MarkValue::Idempotency { request, run } = mark.value else {
+            return Err(untold());
+        };
+        if request != self.request {
+            let detail = format!(
+                "idempotency key `{}` was used for another request, which became run {run}",
+                self.key
+            );
+            return Err(ApiError::new(ErrorCode::IdempotencyMismatch, detail));
+        }
+        let key = RunKey {
+            tenant: tenant.clone(),
+            run,
+        };
+        let run = ports.state.run(&key).await?;
+        run.map(Some).ok_or_else(untold)
+    }
+
+    /// Says that the request became this run.
+    fn mark(&self, prepared: &Prepared) -> Write {
+        let run = prepared.run();
+        Write::Put(Box::new(Row::Mark(Mark {
+            tenant: run.key.tenant.clone(),
+            key: self.mark_key(),
+            until: Some(run.submitted_at.plus_millis(IDEMPOTENCY_MILLIS)),
+            value: MarkValue::Idempotency {
+                request: self.request,
+                run: run.key.run.clone(),
+            },
+            rev: 0,
+        })))
+    }
 }
 
 /// A run of `tenant`.

@@ -142,6 +142,7 @@ async fn delivered(
         still_distributing(draft.run.status)?;
         draft.finish(held);
         draft.distribution(row.clone());
+        draft.use_bytes(archive.size);
         draft.run.archive = Some(archive.clone());
         draft.run.targets_left = draft.run.targets_left.saturating_sub(1);
         draft.event(EventBody::Distributed {

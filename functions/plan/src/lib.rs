@@ -5,10 +5,12 @@
 //! records and the profile alone, so the same evidence gives the same parts whoever plans it and
 //! however many workers there are.
 //!
-//! The plan queue also carries admission and sweeping: [`handle`] takes all three.
+//! The plan queue also carries the starts of schedules, admission and sweeping: [`handle`] takes all
+//! four.
 
 mod cut;
 mod plan;
+mod start;
 
 pub use cut::{Cut, CutPart, Cutter};
 pub use plan::{MAX_PARTS, SHARD_PARTS, scan};
@@ -36,6 +38,10 @@ pub async fn handle(ports: &Ports, message: &Message, _budget: Budget) -> Result
             Err(error) => held.failed(ports, error).await,
         },
         WorkId::Plan { .. } => match plan::plan(ports, &held).await {
+            Ok(()) => Ok(()),
+            Err(error) => held.failed(ports, error).await,
+        },
+        WorkId::Start { .. } => match start::start(ports, &held).await {
             Ok(()) => Ok(()),
             Err(error) => held.failed(ports, error).await,
         },

@@ -63,7 +63,8 @@ pub(super) async fn execute(
                 .map(|file| request(&file, "profile configuration"))
                 .transpose()?;
             let profile =
-                export_api::update_profile(&ports, &tenant, &name, description, config).await?;
+                export_api::update_profile(&ports, &tenant, &name, description, config, None)
+                    .await?;
             show(output, &profile)?;
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use export_adapter::Registry;
-use export_api::RunRequest;
+use export_api::{RunRequest, SubmitContext};
 use export_embedded::Home;
 use export_model::{
     AsOf, ErrorCode, FieldError, RecordedWindow, Run, RunOptions, RunStatus, Selectors, Timestamp,
@@ -49,7 +49,10 @@ pub(super) async fn execute(
     // A missing password is better told before the work than after it.
     signer.open().map_err(key_failed)?;
     let registry = Arc::new(Registry::default());
-    let run = export_api::submit(&ports, &registry, &tenant, &user(), request).await?;
+    let context = SubmitContext::default();
+    let run = export_api::submit(&ports, &registry, &tenant, &user(), request, context)
+        .await?
+        .run;
     output.note(&format!(
         "run {} of {} for {tenant}",
         run.key.run, args.profile

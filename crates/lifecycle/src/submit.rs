@@ -1,0 +1,281 @@
+//! Submitting a run: what makes an accepted request a `pending` run and a step to admit it.
+//!
+//! In two halves. [`prepare`] looks at everything that the request names and freezes its policy
+//! snapshot, before the run exists, so that nothing can be added to it in between;
+//! [`Prepared::commit`] makes the run, together with whatever else has to happen with it: a
+//! request's mark, a count, the end of the step that asked for it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use export_model::{
+    AsOf, ErrorCode, Event, EventBody, FieldError, PolicySnapshot, Profile, Run, RunKey,
+    RunOptions, RunStatus, Selectors, Tenant, Timestamp, Work, WorkId, builtin_profiles,
+};
+use export_ports::{Ports, Row, Transaction, Write};
+
+use crate::{LEASE_MILLIS, PhaseError};
+
+/// What a run is asked for.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// Who will own it.
+    pub tenant: Tenant,
+    /// The profile's revision that it runs.
+    pub profile: Profile,
+    /// Which records.
+    pub selectors: Selectors,
+    /// What else.
+    pub options: RunOptions,
+    /// Who asks.
+    pub requested_by: String,
+    /// Trace context of the request, where there is one.
+    pub traceparent: Option<String>,
+}
+
+/// A run that can be made: its id is fixed, and nothing is stored yet.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    run: Run,
+    admit: Work,
+}
+
+/// The newest revision of a profile that can be run, or the revision that is named.
+///
+/// # Errors
+/// `ERR_UNKNOWN_PROFILE`; `ERR_PROFILE_RETIRED` where no revision is named and nothing is run with
+/// it any more; the state port's errors.
+pub async fn find_profile(
+    ports: &Ports,
+    tenant: &Tenant,
+    name: &str,
+    revision: Option<u32>,
+) -> Result<Profile, PhaseError> {
+    let builtin = builtin_profiles(tenant)
+        .into_iter()
+        .find(|profile| profile.name == name && revision.is_none_or(|r| r == profile.revision));
+    if let Some(profile) = builtin {
+        return Ok(profile);
+    }
+    if let Some(profile) = ports.state.profile(tenant, name, revision).await? {
+        return match profile.retired_at {
+            Some(since) if revision.is_none() => Err(PhaseError::permanent(
+                ErrorCode::ProfileRetired,
+                format!("profile `{name}` of {tenant} was retired at {since}"),
+            )),
+            _ => Ok(profile),
+        };
+    }
+    let known: Vec<_> = usable_profiles(ports, tenant)
+        .await?
+        .into_iter()
+        .map(|profile| profile.name)
+        .collect();
+    let what = match revision {
+        Some(revision) => format!("revision {revision} of profile `{name}`"),
+        None => format!("profile `{name}`"),
+    };
+    Err(PhaseError::permanent(
+        ErrorCode::UnknownProfile,
+        format!("tenant {tenant} has no {what}; it has {}", known.join(", ")),
+    ))
+}
+
+/// The newest revision of every profile that `tenant` can run: built-in ones first, then by name.
+///
+/// # Errors
+/// The state port's errors.
+pub async fn usable_profiles(ports: &Ports, tenant: &Tenant) -> Result<Vec<Profile>, PhaseError> {
+    let mut profiles = builtin_profiles(tenant);
+    profiles.extend(ports.state.profiles(tenant).await?);
+    profiles.retain(|profile| profile.retired_at.is_none());
+    Ok(profiles)
+}
+
+/// Checks a submission, and freezes the policy snapshot that it refers to.
+///
+/// # Errors
+/// Every refusal of the catalogue that a request can meet, or the ports' errors.
+pub async fn prepare(ports: &Ports, submission: Submission) -> Result<Prepared, PhaseError> {
+    let (tenant, profile) = (&submission.tenant, &submission.profile);
+    submission
+        .selectors
+        .compile(profile.kind)
+        .map_err(PhaseError::invalid)?;
+    as_of_exists(ports, tenant, submission.options.as_of).await?;
+    let snapshot = snapshot(ports, tenant, profile, &submission.options).await?;
+    let now = ports.clock.now();
+    let key = RunKey {
+        tenant: tenant.clone(),
+        run: ports.ids.run_id(now),
+    };
+    let cause = key.run.clone();
+    let due = now.plus_millis(LEASE_MILLIS);
+    let mut admit = Work::new(tenant, WorkId::Admit { cause }, due);
+    admit.traceparent.clone_from(&submission.traceparent);
+    Ok(Prepared {
+        run: pending(key, submission, snapshot, now),
+        admit,
+    })
+}
+
+impl Prepared {
+    /// The run as it will be.
+    #[must_use]
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Makes the run, in one transaction with `extra`, and asks for its admission.
+    ///
+    /// # Errors
+    /// A conflict when a condition of `extra` does not hold: the run was not made, and can still
+    /// be. The ports' errors otherwise.
+    pub async fn commit(&self, ports: &Ports, extra: Vec<Write>) -> Result<Run, PhaseError> {
+        let run = &self.run;
+        let event = Event {
+            run: run.key.clone(),
+            seq: 1,
+            at: run.submitted_at,
+            body: EventBody::Status {
+                status: RunStatus::Pending,
+                detail: Some(format!("submitted by {}", run.requested_by)),
+                error_code: None,
+            },
+        };
+        let mut transaction = Transaction::new(&run.key.tenant)
+            .put(Row::Run(run.clone()))
+            .put(Row::Work(self.admit.clone()))
+            .and(Write::Event(event));
+        transaction.writes.extend(extra);
+        ports.state.commit(transaction).await?;
+        // The tick sends it where this fails.
+        let _ = ports
+            .queue
+            .send(&self.admit.message(), Duration::ZERO)
+            .await;
+        Ok(Run {
+            rev: 1,
+            ..run.clone()
+        })
+    }
+}
+
+/// Checks a submission and makes its run, in one transaction with `extra`.
+///
+/// # Errors
+/// As [`prepare`] and [`Prepared::commit`].
+pub async fn submit(
+    ports: &Ports,
+    submission: Submission,
+    extra: Vec<Write>,
+) -> Result<Run, PhaseError> {
+    prepare(ports, submission).await?.commit(ports, extra).await
+}
+
+fn pending(
+    key: RunKey,
+    submission: Submission,
+    policy_snapshot: Option<PolicySnapshot>,
+    now: Timestamp,
+) -> Run {
+    let profile = submission.profile;
+    Run {
+        key,
+        targets_left: u32::try_from(profile.config.targets.len()).unwrap_or(u32::MAX),
+        profile,
+        selectors: submission.selectors,
+        options: submission.options,
+        requested_by: submission.requested_by,
+        submitted_at: now,
+        status: RunStatus::Pending,
+        admitted: false,
+        watermark: None,
+        policy_snapshot,
+        sources: Vec::new(),
+        sboms: BTreeMap::new(),
+        parts: 0,
+        parts_left: 0,
+        records_planned: 0,
+        bytes_planned: 0,
+        records: 0,
+        bytes: 0,
+        quarantined: 0,
+        published: None,
+        archive: None,
+        failure: None,
+        cancellation: None,
+        started_at: None,
+        finished_at: None,
+        expires_at: None,
+        pruned: None,
+        last_seq: 1,
+        rev: 0,
+    }
+}
+
+async fn as_of_exists(
+    ports: &Ports,
+    tenant: &Tenant,
+    as_of: Option<AsOf>,
+) -> Result<(), PhaseError> {
+    let unknown = |detail: String| PhaseError::Refused {
+        code: ErrorCode::AsOfUnknown,
+        fields: vec![FieldError {
+            field: "options.as_of".into(),
+            message: detail.clone(),
+        }],
+        detail,
+    };
+    match as_of {
+        None => Ok(()),
+        Some(AsOf::Watermark(wanted)) => {
+            let newest = ports.ledger.watermark(tenant).await?;
+            if wanted <= newest {
+                return Ok(());
+            }
+            Err(unknown(format!(
+                "names watermark {wanted}, but the ledger's newest is {newest}"
+            )))
+        }
+        Some(AsOf::Time(time)) => match ports.ledger.watermark_at(tenant, time).await? {
+            Some(_) => Ok(()),
+            None => Err(unknown(format!(
+                "names {time}, before the ledger's first import"
+            ))),
+        },
+    }
+}
+
+async fn snapshot(
+    ports: &Ports,
+    tenant: &Tenant,
+    profile: &Profile,
+    options: &RunOptions,
+) -> Result<Option<PolicySnapshot>, PhaseError> {
+    let wanted = options.policy_snapshot_id.as_deref();
+    if !profile.kind.needs_policy() {
+        return match wanted {
+            None => Ok(None),
+            Some(_) => Err(PhaseError::invalid(vec![FieldError {
+                field: "options.policy_snapshot_id".into(),
+                message: format!("{} exports no policy; leave it out", profile.kind),
+            }])),
+        };
+    }
+    let Some(snapshot) = ports.policy.snapshot(tenant, wanted).await? else {
+        let detail = match wanted {
+            Some(id) => format!("tenant {tenant} has no policy snapshot `{id}`"),
+            None => format!(
+                "tenant {tenant} has no policy snapshot, and {} needs one",
+                profile.kind
+            ),
+        };
+        return Err(PhaseError::permanent(ErrorCode::UnknownSnapshot, detail));
+    };
+    ports
+        .policy
+        .freeze(tenant, &snapshot.policy_snapshot_id)
+        .await?;
+    Ok(Some(snapshot))
+}
