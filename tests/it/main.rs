@@ -8,6 +8,7 @@ mod idempotency;
 mod messages;
 mod profiles;
 mod pruned;
+mod quotas;
 mod schedules;
 mod slots;
 #[allow(dead_code)] // What a scenario may need, whether one does or not.
