@@ -10,7 +10,7 @@ use export_scenarios::{SMALL, World};
 
 use crate::support::{Scenarios, completed};
 
-const CALLS: [&str; 33] = [
+const CALLS: [&str; 37] = [
     "evidence.index",
     "evidence.records",
     "evidence.sboms",
@@ -37,7 +37,11 @@ const CALLS: [&str; 33] = [
     "state.commit",
     "state.distributions",
     "state.due_or_leased",
+    "state.due_schedules",
     "state.events",
+    "state.expire",
+    "state.expired_runs",
+    "state.mark",
     "state.parts",
     "state.profile",
     "state.run",

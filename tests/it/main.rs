@@ -4,7 +4,12 @@
 mod calls;
 mod deadline;
 mod failed;
+mod idempotency;
 mod messages;
+mod profiles;
+mod pruned;
+mod quotas;
+mod schedules;
 mod slots;
 #[allow(dead_code)] // What a scenario may need, whether one does or not.
 mod support;

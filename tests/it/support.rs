@@ -159,7 +159,8 @@ fn told_once(run: &Run, events: &[Event]) -> Result<()> {
             EventBody::AdapterStart { .. }
             | EventBody::AdapterChunk { .. }
             | EventBody::AdapterError { .. }
-            | EventBody::Swept { .. } => continue,
+            | EventBody::Swept { .. }
+            | EventBody::Pruned { .. } => continue,
         };
         *told.entry(what).or_default() += 1;
     }

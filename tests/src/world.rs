@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use export_api::{RunRequest, submit};
+use export_api::{RunRequest, SubmitContext, submit};
 use export_embedded::Home;
 use export_lifecycle::{recover, tick};
 use export_model::{Run, RunKey, Selectors, Tenant, Timestamp, Work};
@@ -147,15 +147,16 @@ impl World {
         };
         let before = self.newest(&tenant).await?;
         let registry = process.registry();
-        let asked = submit(&process.ports, registry, &tenant, "tester", request.clone()).await;
-        if let Ok(run) = asked {
-            return Ok(run.key);
+        let ask = async |ports: &Ports| {
+            let context = SubmitContext::default();
+            submit(ports, registry, &tenant, "tester", request.clone(), context).await
+        };
+        if let Ok(submitted) = ask(&process.ports).await {
+            return Ok(submitted.run.key);
         }
         match self.newest(&tenant).await? {
             Some(key) if Some(&key) != before.as_ref() => Ok(key),
-            _ => Ok(submit(&self.observer, registry, &tenant, "tester", request)
-                .await?
-                .key),
+            _ => Ok(ask(&self.observer).await?.run.key),
         }
     }
 

@@ -391,7 +391,7 @@ async fn events_wake_everybody(store: Arc<dyn State>) {
     }
     let all = async {
         for (waiter, key) in waiting.into_iter().zip(keys.iter().cycle()) {
-            assert_eq!(waiter.await.unwrap(), [key.clone()]);
+            assert_eq!(waiter.await.unwrap(), std::slice::from_ref(key));
         }
     };
     tokio::time::timeout(PATIENCE / 2, all)
