@@ -12,7 +12,8 @@ use crate::scope::Scope;
 /// The most characters of an `error_description`.
 const MAX_DESCRIPTION: usize = 200;
 
-/// A refused request. The display text is one plain sentence that holds nothing the sender wrote.
+/// A refused request. The display text is one plain sentence that holds nothing the sender wrote. That of
+/// [`Unavailable`](Self::Unavailable) names the source of the keys, and is for whoever runs the service.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// No access token, or not in the form of one.

@@ -9,5 +9,6 @@ mod key_cache;
 mod key_set;
 mod negatives;
 mod positives;
+mod referee;
 mod vectors;
 mod world;

@@ -48,7 +48,7 @@ async fn answers_that_are_no_key_set_say_what_happened() {
         ),
         (
             answer("302 Found\r\nLocation: file:///etc/passwd", ""),
-            "another origin",
+            "answered 302",
         ),
     ] {
         let error = HttpJwks::new(&serve(vec![answer]))
