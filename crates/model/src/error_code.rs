@@ -132,6 +132,13 @@ catalogue! {
     NotABundle "ERR_NOT_A_BUNDLE" Evidence 13 "The input is no bundle." "Give the `bundle.tar` that an export wrote, or the folder it was unpacked to.";
     WrongKey "ERR_WRONG_KEY" Evidence 14 "The bundle was signed by another key than the one that is trusted." "Compare fingerprints with whoever signed it.";
     NoKey "ERR_NO_KEY" User 15 "There is no key to verify the bundle with: nothing was verified." "Give the signer's public key with `--key`.";
+    Unauthenticated "ERR_UNAUTHENTICATED" User 8 "A request says not, or not in a form that can be read, who it is from." "Obtain a token from the Authority and send it as `Authorization: DPoP TOKEN`, with a `DPoP` proof.";
+    TokenInvalid "ERR_TOKEN_INVALID" User 8 "An access token is not one that the configured Authority issued for this service, or misses a claim." "The message says what is wrong with it; obtain another token.";
+    TokenExpired "ERR_TOKEN_EXPIRED" User 8 "An access token has expired." "Obtain another token.";
+    DpopInvalid "ERR_DPOP_INVALID" User 8 "The DPoP proof of a request does not show that its sender holds the token's key, or is about another request." "The message says what is wrong; make a new proof for each request, with the token's key and a clock that is right.";
+    DpopReplayed "ERR_DPOP_REPLAYED" User 8 "The DPoP proof of a request was used before." "Make a new proof, with its own `jti`, for each request; if it was not you who used it, somebody read your request.";
+    ScopeMissing "ERR_SCOPE_MISSING" User 8 "The access token does not carry the scope that the request needs." "Obtain a token with the scope that the message names.";
+    AuthorityUnreachable "ERR_AUTHORITY_UNREACHABLE" TryAgain 8 "The Authority's keys could not be fetched, so that no token can be checked." "The message says what failed; try again when the Authority answers.";
     Io "ERR_IO" User 6 "A file or folder could not be read or written." "The message names it and the cause.";
     Usage "ERR_USAGE" User 2 "The command line is wrong." "`exportctl help` shows how it is meant.";
     Internal "ERR_INTERNAL" Ours 1 "Something that cannot happen happened." "Please report it, with the message.";

@@ -52,6 +52,7 @@ fn errors() -> String {
          | 5 | a run that was cancelled |\n\
          | 6 | storage: a file, folder or home that cannot be read or written |\n\
          | 7 | a key that cannot be read |\n\
+         | 8 | who a request is from, and what they may do |\n\
          | 9 | a quota that is used up |\n\
          | 10 | verify: bad signature |\n\
          | 11 | verify: altered |\n\
