@@ -35,7 +35,7 @@ pub use run::{
     Published, Run, RunOptions, RunStatus,
 };
 pub use selectors::{
-    CompiledSelectors, Criteria, FieldError, ProductPattern, RecordedWindow, Selectors,
+    CompiledSelectors, Criteria, CrossTenant, FieldError, ProductPattern, RecordedWindow, Selectors,
 };
 pub use time::{Timestamp, TimestampError};
 pub use work::{Lease, Message, Phase, Slots, Work, WorkId};
