@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use export_api::{RunRequest, submit};
+use export_approval::ApprovalPolicy;
 use export_embedded::Home;
 use export_lifecycle::{recover, tick};
 use export_model::{Run, RunKey, Selectors, Tenant, Timestamp, Work};
@@ -147,15 +148,31 @@ impl World {
         };
         let before = self.newest(&tenant).await?;
         let registry = process.registry();
-        let asked = submit(&process.ports, registry, &tenant, "tester", request.clone()).await;
+        let policy = ApprovalPolicy::default();
+        let asked = submit(
+            &process.ports,
+            registry,
+            &policy,
+            &tenant,
+            "tester",
+            request.clone(),
+        )
+        .await;
         if let Ok(run) = asked {
             return Ok(run.key);
         }
         match self.newest(&tenant).await? {
             Some(key) if Some(&key) != before.as_ref() => Ok(key),
-            _ => Ok(submit(&self.observer, registry, &tenant, "tester", request)
-                .await?
-                .key),
+            _ => Ok(submit(
+                &self.observer,
+                registry,
+                &policy,
+                &tenant,
+                "tester",
+                request,
+            )
+            .await?
+            .key),
         }
     }
 

@@ -4,6 +4,7 @@
 //! the environment or a file: those enter at the host, as values. That is what makes a run's
 //! content a function of its inputs alone.
 
+mod approval;
 mod config;
 mod digest;
 mod error_code;
@@ -18,6 +19,7 @@ mod selectors;
 mod time;
 mod work;
 
+pub use approval::RecordedApproval;
 pub use config::{
     Attestation, Compression, Encryption, OnViolation, ProfileConfig, Retention, Revisions,
     SignatureForm, Target,

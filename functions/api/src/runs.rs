@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use export_adapter::Registry;
+use export_approval::ApprovalPolicy;
 use export_model::{
-    AsOf, ErrorCode, Event, EventBody, FieldError, PolicySnapshot, Profile, Run, RunId, RunKey,
+    ErrorCode, Event, EventBody, FieldError, PolicySnapshot, Profile, Run, RunId, RunKey,
     RunOptions, RunStatus, Selectors, Tenant, Timestamp, Work, WorkId,
 };
+use export_plan::{NoSuchState, watermark};
 use export_ports::{Ports, Row, Transaction, Write};
 use serde::Deserialize;
 
+use crate::cross_tenant::{Access, access};
 use crate::{ApiError, find_profile};
 
 /// What a request for a run says.
@@ -27,7 +30,8 @@ pub struct RunRequest {
     pub options: RunOptions,
 }
 
-/// Accepts a request for a run of `tenant` in the name of `requested_by`.
+/// Accepts a request for a run of `tenant` in the name of `requested_by`. `approvals` says whether
+/// it may name other tenants, and whose signatures count for that.
 ///
 /// A policy snapshot that the run refers to is frozen before the run exists, so that nothing can
 /// be added to it in between.
@@ -37,6 +41,7 @@ pub struct RunRequest {
 pub async fn submit(
     ports: &Ports,
     registry: &Registry,
+    approvals: &ApprovalPolicy,
     tenant: &Tenant,
     requested_by: &str,
     request: RunRequest,
@@ -46,39 +51,73 @@ pub async fn submit(
         let detail = format!("no adapter of this service makes {}", profile.kind);
         return Err(ApiError::new(ErrorCode::UnknownVariant, detail));
     }
-    request
-        .selectors
-        .compile(profile.kind)
-        .map_err(ApiError::invalid)?;
-    as_of_exists(ports, tenant, request.options.as_of).await?;
+    let now = ports.clock.now();
+    let access = access(approvals, tenant, &profile, &request, now)?;
+    let owners = access.owners(tenant);
+    watermark(ports, owners, request.options.as_of)
+        .await?
+        .map_err(|NoSuchState(what)| no_such_state(&what))?;
     let snapshot = snapshot(ports, tenant, &profile, &request.options).await?;
 
-    let now = ports.clock.now();
     let key = RunKey {
         tenant: tenant.clone(),
         run: ports.ids.run_id(now),
     };
-    let run = pending(key, profile, request, snapshot, requested_by, now);
-    let event = Event {
-        run: run.key.clone(),
-        seq: 1,
-        at: now,
-        body: EventBody::Status {
-            status: RunStatus::Pending,
-            detail: Some(format!("submitted by {requested_by}")),
-            error_code: None,
-        },
-    };
+    let mut run = pending(key, profile, request, snapshot, requested_by, now);
+    let events = record(&mut run, access);
     let cause = run.key.run.clone();
     let admit = Work::new(tenant, WorkId::Admit { cause }, now.plus_millis(60_000));
-    let transaction = Transaction::new(tenant)
+    let mut transaction = Transaction::new(tenant)
         .put(Row::Run(run.clone()))
-        .put(Row::Work(admit.clone()))
-        .and(Write::Event(event));
+        .put(Row::Work(admit.clone()));
+    for event in events {
+        transaction = transaction.and(Write::Event(event));
+    }
     ports.state.commit(transaction).await?;
     // The tick sends it where this fails.
     let _ = ports.queue.send(&admit.message(), Duration::ZERO).await;
     Ok(Run { rev: 1, ..run })
+}
+
+/// Records who may see what in a run; gives its first events.
+fn record(run: &mut Run, access: Access) -> Vec<Event> {
+    run.owners = access.owners;
+    run.approvals = access.approvals;
+    let submitted = EventBody::Status {
+        status: RunStatus::Pending,
+        detail: Some(format!("submitted by {}", run.requested_by)),
+        error_code: None,
+    };
+    let used = run
+        .approvals
+        .iter()
+        .map(|approval| EventBody::ApprovalUsed {
+            grantor: approval.grantor.clone(),
+            nonce: approval.nonce.clone(),
+            key_fingerprint: approval.key_fingerprint.clone(),
+        });
+    let events: Vec<_> = (1..)
+        .zip(std::iter::once(submitted).chain(used))
+        .map(|(seq, body)| Event {
+            run: run.key.clone(),
+            seq,
+            at: run.submitted_at,
+            body,
+        })
+        .collect();
+    run.last_seq = events.len() as u64;
+    events
+}
+
+fn no_such_state(what: &str) -> ApiError {
+    ApiError {
+        code: ErrorCode::AsOfUnknown,
+        detail: what.to_owned(),
+        fields: vec![FieldError {
+            field: "options.as_of".into(),
+            message: what.to_owned(),
+        }],
+    }
 }
 
 fn pending(
@@ -94,7 +133,13 @@ fn pending(
         targets_left: u32::try_from(profile.config.targets.len()).unwrap_or(u32::MAX),
         profile,
         selectors: request.selectors,
-        options: request.options,
+        // Envelopes are kept once, with what was found of them.
+        options: RunOptions {
+            approval: Vec::new(),
+            ..request.options
+        },
+        owners: Vec::new(),
+        approvals: Vec::new(),
         requested_by: requested_by.to_owned(),
         submitted_at: now,
         status: RunStatus::Pending,
@@ -103,6 +148,7 @@ fn pending(
         policy_snapshot,
         sources: Vec::new(),
         sboms: BTreeMap::new(),
+        sboms_of: Vec::new(),
         parts: 0,
         parts_left: 0,
         records_planned: 0,
@@ -116,37 +162,8 @@ fn pending(
         cancellation: None,
         started_at: None,
         finished_at: None,
-        last_seq: 1,
+        last_seq: 0,
         rev: 0,
-    }
-}
-
-async fn as_of_exists(ports: &Ports, tenant: &Tenant, as_of: Option<AsOf>) -> Result<(), ApiError> {
-    let unknown = |detail: String| ApiError {
-        code: ErrorCode::AsOfUnknown,
-        fields: vec![FieldError {
-            field: "options.as_of".into(),
-            message: detail.clone(),
-        }],
-        detail,
-    };
-    match as_of {
-        None => Ok(()),
-        Some(AsOf::Watermark(wanted)) => {
-            let newest = ports.ledger.watermark(tenant).await?;
-            if wanted <= newest {
-                return Ok(());
-            }
-            Err(unknown(format!(
-                "names watermark {wanted}, but the ledger's newest is {newest}"
-            )))
-        }
-        Some(AsOf::Time(time)) => match ports.ledger.watermark_at(tenant, time).await? {
-            Some(_) => Ok(()),
-            None => Err(unknown(format!(
-                "names {time}, before the ledger's first import"
-            ))),
-        },
     }
 }
 

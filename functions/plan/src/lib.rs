@@ -9,9 +9,11 @@
 
 mod cut;
 mod plan;
+mod watermark;
 
 pub use cut::{Cut, CutPart, Cutter};
 pub use plan::{MAX_PARTS, SHARD_PARTS, scan};
+pub use watermark::{NoSuchState, watermark};
 
 use export_lifecycle::{Budget, PhaseError, Swept, Taken, admit, sweep, take};
 use export_model::{Message, WorkId};
