@@ -304,3 +304,25 @@ impl Run {
             .compile_with(self.profile.kind, CrossTenant::Allowed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_approval_need_not_be_a_list() {
+        let read = |text: &str| serde_json::from_str::<RunOptions>(text).unwrap().approval;
+        assert_eq!(read("{}"), Vec::<serde_json::Value>::new());
+        let one = serde_json::json!({"payload": "x"});
+        assert_eq!(read(r#"{"approval":{"payload":"x"}}"#), [one.clone()]);
+        assert_eq!(
+            read(r#"{"approval":[{"payload":"x"},{"payload":"x"}]}"#),
+            [one.clone(), one]
+        );
+        assert_eq!(
+            serde_json::to_string(&RunOptions::default()).unwrap(),
+            "{}",
+            "what was not asked for is not written"
+        );
+    }
+}

@@ -7,7 +7,7 @@
 use export_approval::{ApprovalPolicy, Refused, Request, Verified, verify_all};
 use export_canonical::jcs::to_jcs;
 use export_model::{
-    CrossTenant, ErrorCode, FieldError, Profile, RecordedApproval, Run, Tenant, Timestamp,
+    CrossTenant, ErrorCode, FieldError, Profile, RecordedApproval, Tenant, Timestamp,
 };
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ const FIELD: &str = "options.approval";
 /// Whose evidence a run may have, and by which approvals.
 #[derive(Debug, Default)]
 pub(crate) struct Access {
-    /// As [`Run::owners`] has it: empty for the run's own tenant alone.
+    /// As a run has it: empty for the run's own tenant alone.
     pub(crate) owners: Vec<Tenant>,
     pub(crate) approvals: Vec<RecordedApproval>,
 }
@@ -36,13 +36,14 @@ impl Access {
     }
 }
 
-/// The approvals that a run uses up, by grantor and nonce: those that are good for one run. Each has
+/// The approvals that a run uses up, of all that it records ([`Run::approvals`](export_model::Run)),
+/// by grantor and nonce: those that are good for one run. Each has
 /// to be marked as used in the very transaction that writes the run, and the request refused with
 /// `ERR_APPROVAL_USED` where one is marked already. The marks belong to the run's tenant, to whom
 /// the approvals were given.
 #[must_use]
-pub fn approvals_to_mark(run: &Run) -> Vec<(Tenant, String)> {
-    run.approvals
+pub fn approvals_to_mark(recorded: &[RecordedApproval]) -> Vec<(Tenant, String)> {
+    recorded
         .iter()
         .filter(|approval| approval.once)
         .map(|approval| (approval.grantor.clone(), approval.nonce.clone()))
@@ -149,5 +150,146 @@ fn refused(code: ErrorCode, field: &str, message: String) -> ApiError {
             field: field.to_owned(),
             message,
         }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use export_approval::{Approval, SCHEMA, create};
+    use export_model::{ProfileKind, RunOptions, Selectors, builtin_profiles};
+    use export_signing::SigningKey;
+
+    use super::*;
+
+    fn tenant(name: &str) -> Tenant {
+        name.parse().unwrap()
+    }
+
+    /// Approvals of two tenants for acme, the later name first; the first is good for one run.
+    fn world() -> (ApprovalPolicy, Vec<Value>) {
+        let mut keys = BTreeMap::new();
+        let mut envelopes = Vec::new();
+        for (name, once) in [("initech", true), ("globex", false)] {
+            let key = SigningKey::generate().unwrap();
+            let approval = Approval {
+                schema: SCHEMA.into(),
+                nonce: format!("{name}-1"),
+                grantor: tenant(name),
+                grantee: tenant("acme"),
+                profile_kinds: vec![ProfileKind::JsonRaw],
+                selectors: None,
+                not_before: None,
+                expires_at: Timestamp(1_000),
+                once,
+            };
+            let envelope = create(&approval, &key).unwrap();
+            envelopes.push(serde_json::from_slice(&envelope).unwrap());
+            keys.insert(tenant(name), vec![key.public_key().clone()]);
+        }
+        let enabled = true;
+        (ApprovalPolicy { enabled, keys }, envelopes)
+    }
+
+    fn asked(
+        policy: &ApprovalPolicy,
+        kind: ProfileKind,
+        tenants: Option<&[&str]>,
+        approval: Vec<Value>,
+    ) -> Result<Access, ApiError> {
+        let acme = tenant("acme");
+        let profiles = builtin_profiles(&acme);
+        let profile = profiles.iter().find(|own| own.kind == kind).unwrap();
+        let request = RunRequest {
+            profile: profile.name.clone(),
+            selectors: Selectors {
+                tenants: tenants.map(|names| names.iter().map(|n| (*n).to_owned()).collect()),
+                ..Selectors::default()
+            },
+            options: RunOptions {
+                approval,
+                ..RunOptions::default()
+            },
+        };
+        access(policy, &acme, profile, &request, Timestamp(999))
+    }
+
+    #[test]
+    fn what_is_recorded_says_what_is_used_up() {
+        let (policy, envelopes) = world();
+        let names = ["initech", "acme", "globex"];
+        let access = asked(
+            &policy,
+            ProfileKind::JsonRaw,
+            Some(&names),
+            envelopes.clone(),
+        )
+        .unwrap();
+        assert_eq!(
+            access.owners,
+            [tenant("acme"), tenant("globex"), tenant("initech")]
+        );
+        let recorded = &access.approvals;
+        let grantors: Vec<_> = recorded.iter().map(|one| one.grantor.as_str()).collect();
+        assert_eq!(grantors, ["globex", "initech"]);
+        assert_eq!(recorded[0].envelope, envelopes[1]);
+        assert_eq!(recorded[1].envelope, envelopes[0]);
+        assert_eq!(
+            approvals_to_mark(recorded),
+            [(tenant("initech"), "initech-1".to_owned())]
+        );
+    }
+
+    #[test]
+    fn ones_own_evidence_needs_nothing() {
+        let (policy, envelopes) = world();
+        for tenants in [None, Some(&["acme"][..])] {
+            let access = asked(&policy, ProfileKind::JsonPolicy, tenants, Vec::new()).unwrap();
+            assert!(access.owners.is_empty() && access.approvals.is_empty());
+            let useless = asked(&policy, ProfileKind::JsonRaw, tenants, envelopes.clone());
+            assert_eq!(useless.unwrap_err().fields[0].field, "options.approval");
+        }
+    }
+
+    #[test]
+    fn refusals_name_their_member() {
+        let (policy, envelopes) = world();
+        let off = ApprovalPolicy {
+            enabled: false,
+            ..policy.clone()
+        };
+        let names = Some(&["globex", "initech"][..]);
+        let raw = ProfileKind::JsonRaw;
+        for (outcome, code, field) in [
+            (
+                asked(&off, raw, names, envelopes.clone()),
+                ErrorCode::CrossTenant,
+                "selectors.tenants",
+            ),
+            (
+                asked(&policy, ProfileKind::JsonPolicy, names, envelopes.clone()),
+                ErrorCode::CrossTenant,
+                "selectors.tenants",
+            ),
+            (
+                asked(&policy, raw, names, envelopes[..1].to_vec()),
+                ErrorCode::CrossTenant,
+                "selectors.tenants",
+            ),
+            (
+                asked(&policy, raw, names, vec![1.5.into()]),
+                ErrorCode::ApprovalInvalid,
+                "options.approval",
+            ),
+            (
+                asked(&policy, raw, names, vec![Value::Null; MAX_APPROVALS + 1]),
+                ErrorCode::InvalidRequest,
+                "options.approval",
+            ),
+        ] {
+            let error = outcome.unwrap_err();
+            assert_eq!((error.code, error.fields[0].field.as_str()), (code, field));
+        }
     }
 }

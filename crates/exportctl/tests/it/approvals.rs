@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::support::{Archive, World, advisory, finding, lines, ran, record, snapshot};
+use crate::support::{
+    Archive, Tampered, World, advisory, finding, lines, ran, record, snapshot, unpacked,
+};
 
 /// A home with evidence of acme and globex, and globex's key pair beside it, which the home knows.
 struct Two {
@@ -426,5 +428,96 @@ fn what_cannot_be_approved_is_said_before_it_is_signed() {
         &["--not-before", "2999-01-01T00:00:00Z"],
         "ERR_INVALID_REQUEST",
         "is not before",
+    );
+}
+
+#[test]
+fn parts_are_numbered_in_each_tenant_and_kind_whatever_is_left_out() {
+    let two = Two::new();
+    let ledger = Tampered::open(&two.world);
+    let (id, body) = ledger.record("VEX-1");
+    let mut changed: Value = serde_json::from_str(&body).unwrap();
+    changed["severity"] = "high".into();
+    ledger.replace(&id, &changed.to_string());
+    ledger.forget_admission(&id);
+    let config = json!({"records_per_part": 2, "on_violation": "quarantine"});
+    let profile = json!({"name": "small", "kind": "json:raw", "config": config});
+    let file = two.world.file("profile.json", profile.to_string());
+    let file = file.to_str().unwrap();
+    two.world
+        .json(["profile", "create", file, "--tenant", "acme"]);
+
+    let approval = two.approve("a.json", &[]);
+    let args = Two::run(&["--cross-tenant", "--approval", &approval]);
+    let (run, archive) = two.world.export("small", &args);
+    assert_eq!((&run["parts"], &run["quarantined"]), (&5.into(), &1.into()));
+    assert_eq!(
+        archive.names()[5..],
+        [
+            "payload/acme/advisory/part-00000.jsonl.zst",
+            "payload/acme/advisory/part-00001.jsonl.zst",
+            "payload/globex/advisory/part-00000.jsonl.zst",
+            "payload/globex/advisory/part-00001.jsonl.zst",
+            "payload/inputs.jsonl.zst",
+            "payload/quarantine.jsonl.zst",
+        ]
+    );
+    let read = |name: &str| -> Vec<Value> {
+        let text = String::from_utf8(unpacked(archive.get(name))).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let parts: Vec<_> = read("payload/inputs.jsonl.zst")
+        .iter()
+        .map(|part| {
+            let text = |member: &str| part[member].as_str().unwrap_or_default().to_owned();
+            (text("tenant"), text("kind"), text("file"))
+        })
+        .collect();
+    let owned = |tenant: &str, kind: &str, file: &str| {
+        let file = match file {
+            "" => String::new(),
+            file => format!("payload/{tenant}/{kind}/{file}.jsonl"),
+        };
+        (tenant.to_owned(), kind.to_owned(), file)
+    };
+    assert_eq!(
+        parts,
+        [
+            owned("acme", "advisory", "part-00000"),
+            owned("acme", "advisory", "part-00001"),
+            owned("globex", "advisory", "part-00000"),
+            owned("globex", "advisory", "part-00001"),
+            owned("globex", "vex", ""),
+        ]
+    );
+    let left_out = read("payload/quarantine.jsonl.zst");
+    assert_eq!(left_out.len(), 1);
+    assert_eq!(left_out[0]["tenant"], "globex");
+    let file = two.path("export-0.tar");
+    assert_eq!(
+        two.world.json(["verify", "--deep", &file])["verified"],
+        true
+    );
+}
+
+#[test]
+fn a_past_state_is_the_same_for_all_owners() {
+    let two = Two::new();
+    let approval = two.approve("a.json", &[]);
+    let args = Two::run(&["--cross-tenant", "--approval", &approval]);
+    let (first, _) = two.world.export("json:raw", &args);
+    let more = record("globex", "advisory", "EX-99999", &advisory("EX-99999"));
+    two.world.import("more.jsonl", format!("{more}\n"));
+    let (second, _) = two.world.export("json:raw", &args);
+    assert_eq!(second["records"], 9);
+    let watermark = first["watermark"].to_string();
+    let past = [&args[..], &["--as-of", watermark.as_str()][..]].concat();
+    let (again, _) = two.world.export("json:raw", &past);
+    assert_eq!(again["content_digest"], first["content_digest"]);
+    two.world.error(
+        [&["run", "json:raw", "--as-of", "999"][..], &args].concat(),
+        "ERR_AS_OF_UNKNOWN",
     );
 }
