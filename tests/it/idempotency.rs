@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use export_api::{ApiError, RunRequest, SubmitContext, Submitted, quota_state, submit};
+use export_approval::ApprovalPolicy;
 use export_model::{ErrorCode, Limits, QuotaName, QuotaState, Sha256Digest, Tenant};
 use export_ports::fault::{Fault, FaultPlan, When};
 use export_ports::{Ports, RunFilter};
@@ -41,6 +42,7 @@ async fn ask(
     submit(
         ports,
         process.registry(),
+        &ApprovalPolicy::default(),
         &acme(),
         "tester",
         request,

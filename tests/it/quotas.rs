@@ -6,6 +6,7 @@ use export_api::{
     NewProfile, NewSchedule, RunRequest, SubmitContext, create_profile, create_schedule,
     find_profile, find_schedule, quota_state, submit,
 };
+use export_approval::ApprovalPolicy;
 use export_lifecycle::tick;
 use export_model::{
     ErrorCode, Limits, ProfileConfig, ProfileKind, ProfileLimits, QuotaName, Tenant,
@@ -45,6 +46,7 @@ async fn ask(process: &Process, profile: &str) -> Result<export_api::Submitted, 
     submit(
         &process.ports,
         registry,
+        &ApprovalPolicy::default(),
         &acme(),
         "tester",
         request,

@@ -156,6 +156,7 @@ fn told_once(run: &Run, events: &[Event]) -> Result<()> {
             }
             EventBody::Signed { .. } => "sign.complete".to_owned(),
             EventBody::Distributed { .. } => "distribute.complete".to_owned(),
+            EventBody::ApprovalUsed { grantor, .. } => format!("approval of {grantor}"),
             EventBody::AdapterStart { .. }
             | EventBody::AdapterChunk { .. }
             | EventBody::AdapterError { .. }

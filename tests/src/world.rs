@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use export_api::{RunRequest, SubmitContext, submit};
+use export_approval::ApprovalPolicy;
 use export_embedded::Home;
 use export_lifecycle::{recover, tick};
 use export_model::{Run, RunKey, Selectors, Tenant, Timestamp, Work};
@@ -147,9 +148,19 @@ impl World {
         };
         let before = self.newest(&tenant).await?;
         let registry = process.registry();
+        let policy = ApprovalPolicy::default();
         let ask = async |ports: &Ports| {
             let context = SubmitContext::default();
-            submit(ports, registry, &tenant, "tester", request.clone(), context).await
+            submit(
+                ports,
+                registry,
+                &policy,
+                &tenant,
+                "tester",
+                request.clone(),
+                context,
+            )
+            .await
         };
         if let Ok(submitted) = ask(&process.ports).await {
             return Ok(submitted.run.key);

@@ -51,7 +51,7 @@ pub struct Manifest {
 pub struct RunSection {
     /// The run's id.
     pub id: RunId,
-    /// Whose evidence it is.
+    /// Whose run it is; whose evidence, too, unless the selectors name tenants.
     pub tenant: Tenant,
     /// The profile's name within its tenant.
     pub profile_id: String,
@@ -96,6 +96,10 @@ pub struct Counts {
     pub records: u64,
     /// The same by kind; a kind without records may be left out.
     pub by_kind: BTreeMap<Kind, u64>,
+    /// Records by the tenant that owns them. In bundles across tenants every owner is named, also one
+    /// without records; in others there is no such member.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_tenant: BTreeMap<Tenant, u64>,
     /// Records that broke a guardrail and were left out, by `ERR_AOC_*` code.
     pub quarantined: BTreeMap<String, u64>,
 }
@@ -287,6 +291,9 @@ impl Manifest {
                 self.content_digest
             ));
         }
+        if let Some(what) = self.misplaced() {
+            return Some(what);
+        }
         let mut by_kind: BTreeMap<Kind, u64> = BTreeMap::new();
         let mut quarantined = 0_u64;
         for file in &self.files {
@@ -316,6 +323,58 @@ impl Manifest {
             return Some("counts.quarantined is less than the files say".to_owned());
         }
         None
+    }
+
+    /// The tenants whose evidence it holds, where that is not its own tenant's alone; none
+    /// otherwise.
+    #[must_use]
+    pub fn owners(&self) -> Option<BTreeSet<&str>> {
+        let named = self.selectors.tenants.as_ref()?;
+        let owners: BTreeSet<_> = named.iter().map(String::as_str).collect();
+        let own_alone = owners
+            .iter()
+            .all(|owner| *owner == self.run.tenant.as_str());
+        (!own_alone).then_some(owners)
+    }
+
+    /// Whose records a file of records holds.
+    #[must_use]
+    pub fn owner_of<'a>(&'a self, file: &'a FileEntry) -> &'a str {
+        file.record_owner().unwrap_or(self.run.tenant.as_str())
+    }
+
+    /// What is wrong with the places of files of records, or with the records of each tenant.
+    fn misplaced(&self) -> Option<String> {
+        let owners = self.owners();
+        let mut by_tenant: BTreeMap<&str, u64> =
+            owners.iter().flatten().map(|owner| (*owner, 0)).collect();
+        for file in &self.files {
+            let Some(kind) = file.record_kind() else {
+                continue;
+            };
+            let path = content_path(&file.path);
+            match (&owners, file.record_owner()) {
+                (None, None) if path.split('/').count() == 3 => {}
+                (Some(_), Some(owner)) => match by_tenant.get_mut(owner) {
+                    Some(records) => {
+                        *records = records.saturating_add(file.records.unwrap_or(0));
+                    }
+                    None => return Some(format!("`{path}` is of a tenant that nobody selected")),
+                },
+                _ => {
+                    return Some(format!(
+                        "`{path}` is not where records of kind {kind} belong in it"
+                    ));
+                }
+            }
+        }
+        let stated: BTreeMap<&str, u64> = self
+            .counts
+            .by_tenant
+            .iter()
+            .map(|(tenant, records)| (tenant.as_str(), *records))
+            .collect();
+        (stated != by_tenant).then(|| "counts.by_tenant is not what the files say".to_owned())
     }
 
     /// The file with this path.
@@ -359,6 +418,16 @@ impl FileEntry {
             return None;
         }
         components.next()?.parse().ok()
+    }
+
+    /// The tenant in its path: `payload/<tenant>/<kind>/part-<number>.jsonl[.zst]`. None for other
+    /// files, and for records in bundles of one tenant.
+    #[must_use]
+    pub fn record_owner(&self) -> Option<&str> {
+        self.record_kind()?;
+        let mut components = content_path(&self.path).split('/');
+        let owner = components.nth(1)?;
+        (components.count() == 2).then_some(owner)
     }
 
     fn contradiction(&self) -> Option<&'static str> {

@@ -48,6 +48,7 @@ fn manifest() -> Manifest {
         counts: Counts {
             records: 1,
             by_kind: BTreeMap::from([(Kind::Advisory, 1)]),
+            by_tenant: BTreeMap::new(),
             quarantined: BTreeMap::from([("ERR_AOC_DERIVED_FIELD".into(), 1)]),
         },
         content_digest: content_digest(&files),
@@ -204,4 +205,72 @@ fn record_files_are_known_by_their_path() {
     ] {
         assert_eq!(file(path, b"", b"").record_kind(), kind, "{path}");
     }
+}
+
+/// A bundle with records of two tenants.
+fn across() -> Manifest {
+    let mut across = manifest();
+    across.selectors.tenants = Some(vec!["acme".into(), "globex".into()]);
+    across.files[0].path = "payload/globex/advisory/part-00000.jsonl.zst".into();
+    across.files.swap(0, 1);
+    across.files.sort_by(|a, b| a.path.cmp(&b.path));
+    across.counts.by_tenant =
+        BTreeMap::from([("acme".parse().unwrap(), 0), ("globex".parse().unwrap(), 1)]);
+    across.content_digest = content_digest(&across.files);
+    across
+}
+
+#[test]
+fn records_of_several_tenants_are_counted_by_tenant() {
+    let bytes = across().to_bytes().unwrap();
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    let counts = r#""by_kind":{"advisory":1},"by_tenant":{"acme":0,"globex":1},"#;
+    assert!(text.contains(counts), "{text}");
+    let read = Manifest::parse(&bytes).unwrap();
+    assert_eq!(read.inconsistency(), None);
+    assert_eq!(read.owners(), Some(BTreeSet::from(["acme", "globex"])));
+    // Naming oneself changes nothing.
+    let mut own = manifest();
+    own.selectors.tenants = Some(vec!["acme".into()]);
+    assert_eq!((own.owners(), own.inconsistency()), (None, None));
+}
+
+#[test]
+fn records_where_they_do_not_belong_are_said() {
+    let with = |edit: &dyn Fn(&mut Manifest)| {
+        let mut wrong = across();
+        edit(&mut wrong);
+        wrong.files.sort_by(|a, b| a.path.cmp(&b.path));
+        wrong.content_digest = content_digest(&wrong.files);
+        wrong.inconsistency().unwrap()
+    };
+    let moved = |path: &'static str| move |m: &mut Manifest| m.files[0].path = path.into();
+    for (found, what) in [
+        (
+            with(&moved("payload/evil/advisory/part-00000.jsonl.zst")),
+            "`payload/evil/advisory/part-00000.jsonl` is of a tenant that nobody selected",
+        ),
+        (
+            with(&moved("payload/advisory/part-00000.jsonl.zst")),
+            "is not where records of kind advisory belong",
+        ),
+        (
+            with(&moved("payload/x/globex/advisory/part-00000.jsonl.zst")),
+            "is not where records of kind advisory belong",
+        ),
+        (
+            with(&moved("payload/acme/advisory/part-00000.jsonl.zst")),
+            "counts.by_tenant is not what the files say",
+        ),
+        (with(&|m| m.counts.by_tenant.clear()), "counts.by_tenant"),
+        (
+            with(&|m| m.selectors.tenants = None),
+            "is not where records of kind advisory belong",
+        ),
+    ] {
+        assert!(found.contains(what), "{found}");
+    }
+    let mut single = manifest();
+    single.counts.by_tenant.insert("acme".parse().unwrap(), 1);
+    assert!(single.inconsistency().unwrap().contains("by_tenant"));
 }

@@ -7,8 +7,8 @@
 
 use export_canonical::jcs::{JcsError, to_jcs};
 use export_model::{
-    Kind, PolicySnapshot, ProfileKind, RunId, RunOptions, Selectors, Sha256Digest, SourceTally,
-    Tenant, Timestamp,
+    Kind, PolicySnapshot, ProfileKind, RecordedApproval, RunId, RunOptions, Selectors,
+    Sha256Digest, SourceTally, Tenant, Timestamp,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -56,7 +56,7 @@ pub struct ProvenanceInputs {
     pub builder: Builder,
     /// The run.
     pub run_id: RunId,
-    /// Whose evidence it is.
+    /// Whose run it is.
     pub tenant: Tenant,
     /// The profile's name.
     pub profile_name: String,
@@ -68,6 +68,8 @@ pub struct ProvenanceInputs {
     pub selectors: Selectors,
     /// What else was asked for.
     pub options: RunOptions,
+    /// The approvals that it was accepted with.
+    pub approvals: Vec<RecordedApproval>,
     /// The adapter's name and version.
     pub adapter: (String, String),
     /// The version of the program.
@@ -82,12 +84,12 @@ pub struct ProvenanceInputs {
     pub finished_at: Timestamp,
     /// The ledger's state that was exported.
     pub watermark: u64,
-    /// What each source gave, in canonical order of kind and source.
+    /// What each source gave, in canonical order of owner, kind and source.
     pub sources: Vec<(Kind, SourceTally)>,
     /// The policy snapshot, where one was exported.
     pub policy_snapshot: Option<PolicySnapshot>,
-    /// `_id`s of the SBOMs that the selectors named.
-    pub sboms: Vec<String>,
+    /// Owner and `_id` of the SBOMs that the selectors named.
+    pub sboms: Vec<(Tenant, String)>,
     /// The signer's own name of the key.
     pub key_id: String,
     /// The key's fingerprint, `sha256:<hex>` over its SPKI DER.
@@ -104,6 +106,18 @@ impl ProvenanceInputs {
     }
 
     fn statement(&self) -> Result<Value, JcsError> {
+        let mut asked = json!({
+            "profile": {
+                "kind": self.profile_kind,
+                "name": self.profile_name,
+                "revision": self.profile_revision,
+            },
+            "selectors": self.selectors,
+            "options": self.options,
+        });
+        if let (false, Some(asked)) = (self.approvals.is_empty(), asked.as_object_mut()) {
+            asked.insert("approvals".to_owned(), self.approvals());
+        }
         Ok(json!({
             "_type": STATEMENT_TYPE,
             "predicateType": PREDICATE_TYPE,
@@ -114,15 +128,7 @@ impl ProvenanceInputs {
             "predicate": {
                 "buildDefinition": {
                     "buildType": BUILD_TYPE,
-                    "externalParameters": {
-                        "profile": {
-                            "kind": self.profile_kind,
-                            "name": self.profile_name,
-                            "revision": self.profile_revision,
-                        },
-                        "selectors": self.selectors,
-                        "options": self.options,
-                    },
+                    "externalParameters": asked,
                     "internalParameters": {
                         "adapter": {"name": self.adapter.0, "version": self.adapter.1},
                         "compression": format!(
@@ -148,20 +154,38 @@ impl ProvenanceInputs {
         }))
     }
 
+    /// Approvals by what identifies them. Their terms stay between the two tenants.
+    fn approvals(&self) -> Value {
+        let one = |approval: &RecordedApproval| {
+            json!({
+                "digest": {"sha256": approval.sha256.hex()},
+                "grantor": approval.grantor,
+                "key": {"fingerprint": approval.key_fingerprint},
+                "nonce": approval.nonce,
+            })
+        };
+        self.approvals.iter().map(one).collect()
+    }
+
     fn dependencies(&self) -> Result<Vec<Value>, JcsError> {
-        let tenant = encoded(self.tenant.as_str());
         let mut all = Vec::new();
         for (kind, tally) in &self.sources {
+            let owner = tally.owner.as_ref().unwrap_or(&self.tenant);
+            let tenant = encoded(owner.as_str());
             let query = to_jcs(&json!({
                 "kind": kind,
                 "options": self.options,
                 "selectors": self.selectors,
                 "source": tally.source,
-                "tenant": self.tenant,
+                "tenant": owner,
             }))?;
             let source = &tally.source;
+            let name = match &tally.owner {
+                None => format!("{kind}:{source}"),
+                Some(owner) => format!("{owner}:{kind}:{source}"),
+            };
             all.push(json!({
-                "name": format!("{kind}:{source}"),
+                "name": name,
                 "uri": format!(
                     "urn:export-center:ledger:{tenant}:{kind}:{}/{}",
                     encoded(&source.vendor),
@@ -178,6 +202,7 @@ impl ProvenanceInputs {
         }
         if let Some(snapshot) = &self.policy_snapshot {
             let id = &snapshot.policy_snapshot_id;
+            let tenant = encoded(self.tenant.as_str());
             all.push(json!({
                 "name": "policy_snapshot",
                 "uri": format!("urn:export-center:policy:{tenant}:{}", encoded(id)),
@@ -185,7 +210,8 @@ impl ProvenanceInputs {
                 "annotations": {"id": id, "policy_version": snapshot.policy_version},
             }));
         }
-        for sbom in &self.sboms {
+        for (owner, sbom) in &self.sboms {
+            let tenant = encoded(owner.as_str());
             all.push(json!({
                 "name": "sbom",
                 "uri": format!("urn:export-center:sbom:{tenant}:{}", encoded(sbom)),
@@ -220,6 +246,8 @@ pub struct ProvenanceSummary {
     pub builder_id: String,
     /// The version of the program that built it, where it says so.
     pub exporter_version: Option<String>,
+    /// The tenants whose approvals it names, in its order.
+    pub grantors: Vec<String>,
 }
 
 /// Why bytes are no statement that a bundle has.
@@ -285,6 +313,13 @@ impl ProvenanceSummary {
             builder_id: text("/runDetails/builder/id")
                 .ok_or_else(|| refused("it names no builder".to_owned()))?,
             exporter_version: text("/buildDefinition/internalParameters/exporter_version"),
+            grantors: predicate
+                .pointer("/buildDefinition/externalParameters/approvals")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(|approval| Some(approval.get("grantor")?.as_str()?.to_owned()))
+                .collect(),
         })
     }
 

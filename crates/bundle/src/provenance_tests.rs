@@ -17,6 +17,7 @@ pub(crate) fn inputs() -> ProvenanceInputs {
             ..Selectors::default()
         },
         options: RunOptions::default(),
+        approvals: Vec::new(),
         adapter: ("json".into(), "1".into()),
         exporter_version: "0.1.0".into(),
         compression_level: 3,
@@ -27,6 +28,7 @@ pub(crate) fn inputs() -> ProvenanceInputs {
         sources: vec![(
             Kind::Advisory,
             SourceTally {
+                owner: None,
                 source: Source {
                     vendor: "go lang".into(),
                     stream: "vuln/db".into(),
@@ -43,7 +45,7 @@ pub(crate) fn inputs() -> ProvenanceInputs {
             policy_version: "7".into(),
             tenant: "acme".parse().unwrap(),
         }),
-        sboms: vec!["sbom:1".into()],
+        sboms: vec![("acme".parse().unwrap(), "sbom:1".into())],
         key_id: "file".into(),
         key_fingerprint: "sha256:00".into(),
     }
@@ -64,6 +66,67 @@ fn a_statement_has_these_bytes() {
     assert_eq!(read.subject("other"), None);
     assert_eq!(read.builder_id, "https://export-center.dev/worker/dev");
     assert_eq!(read.exporter_version.as_deref(), Some("0.1.0"));
+}
+
+#[test]
+fn what_other_tenants_gave_is_theirs() {
+    let globex: Tenant = "globex".parse().unwrap();
+    let mut across = inputs();
+    across.selectors.tenants = Some(vec!["acme".into(), "globex".into()]);
+    across.policy_snapshot = None;
+    across.sources[0].1.owner = Some("acme".parse().unwrap());
+    across.sources.push(across.sources[0].clone());
+    across.sources[1].1.owner = Some(globex.clone());
+    across.sboms = vec![(globex.clone(), "sbom:1".into())];
+    across.approvals = vec![RecordedApproval {
+        grantor: globex,
+        nonce: "once#1".into(),
+        once: true,
+        expires_at: Timestamp(0),
+        key_fingerprint: "sha256:11".into(),
+        sha256: Sha256Digest::of(b"envelope"),
+        envelope: json!({"payload": "secret terms"}),
+    }];
+    let bytes = across.to_bytes().unwrap();
+    let statement: Value = serde_json::from_slice(&bytes).unwrap();
+    let build = &statement["predicate"]["buildDefinition"];
+    assert_eq!(
+        build["externalParameters"]["approvals"],
+        json!([{
+            "digest": {"sha256": Sha256Digest::of(b"envelope").hex()},
+            "grantor": "globex",
+            "key": {"fingerprint": "sha256:11"},
+            "nonce": "once#1",
+        }])
+    );
+    let of = |member: &str| -> Vec<String> {
+        let all = build["resolvedDependencies"].as_array().unwrap();
+        all.iter()
+            .map(|one| one[member].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        of("name"),
+        [
+            "acme:advisory:go lang/vuln/db",
+            "globex:advisory:go lang/vuln/db",
+            "sbom"
+        ]
+    );
+    assert_eq!(
+        of("uri"),
+        [
+            "urn:export-center:ledger:acme:advisory:go%20lang/vuln%2Fdb",
+            "urn:export-center:ledger:globex:advisory:go%20lang/vuln%2Fdb",
+            "urn:export-center:sbom:globex:sbom%3A1"
+        ]
+    );
+    let query = &build["resolvedDependencies"][1]["annotations"]["query"];
+    assert!(query.as_str().unwrap().ends_with(r#""tenant":"globex"}"#));
+    assert_eq!(
+        ProvenanceSummary::parse(&bytes).unwrap().grantors,
+        ["globex"]
+    );
 }
 
 /// in-toto and SLSA know these members only, and strict readers refuse others.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use export_model::{
     InputHasher, Kind, PolicySnapshot, Position, ProfileConfig, ProfileKind, QuarantinedRecord,
-    RunOptions, Selectors, Sha256Digest, Timestamp,
+    RecordedApproval, RunOptions, Selectors, Sha256Digest, Tenant, Timestamp,
 };
 use export_signing::{SigningKey, bundle, detached, to_sign};
 use serde_json::json;
@@ -28,6 +28,7 @@ pub(crate) type Member = (String, Vec<u8>);
 /// A record in canonical form, its place, and whether a guardrail left it out.
 #[derive(Clone)]
 pub(crate) struct Record {
+    pub(crate) owner: &'static str,
     pub(crate) kind: Kind,
     pub(crate) position: Position,
     pub(crate) canonical: Vec<u8>,
@@ -36,11 +37,16 @@ pub(crate) struct Record {
 
 /// The record number `number` of `kind`; `raw_bytes` says how long its content is.
 pub(crate) fn record(kind: Kind, number: u32, raw_bytes: usize) -> Record {
+    record_of("acme", kind, number, raw_bytes)
+}
+
+/// The same of another tenant than `acme`.
+pub(crate) fn record_of(owner: &'static str, kind: Kind, number: u32, raw_bytes: usize) -> Record {
     let id = format!("{kind}_raw:test:{number:06}");
     let subject = format!("CVE-2026-{:06}", number / 2);
     let value = if kind == Kind::Finding {
         json!({
-            "_id": id, "tenant": "acme", "kind": "finding", "subject_key": subject,
+            "_id": id, "tenant": owner, "kind": "finding", "subject_key": subject,
             "decision_trace": [{"rule": "match", "result": "hit"}, {"number": number}],
             "status": "affected", "severity": {"normalized": "high"},
         })
@@ -52,13 +58,14 @@ pub(crate) fn record(kind: Kind, number: u32, raw_bytes: usize) -> Record {
         // serde_json sorts members, so this is the canonical form too.
         let hash = Sha256Digest::of(raw.to_string().as_bytes());
         json!({
-            "_id": id, "tenant": "acme", "kind": kind, "subject_key": subject,
+            "_id": id, "tenant": owner, "kind": kind, "subject_key": subject,
             "source": {"vendor": "test", "stream": "unit"},
             "upstream": {"upstream_id": subject, "content_hash": hash},
             "content": {"format": "OSV", "raw": raw},
         })
     };
     Record {
+        owner,
         kind,
         position: Position {
             subject_key: subject,
@@ -74,6 +81,8 @@ pub(crate) struct Sample {
     pub(crate) records: Vec<Record>,
     pub(crate) records_per_part: usize,
     pub(crate) kind: ProfileKind,
+    /// Whose records it holds, in canonical order; empty for `acme`'s alone.
+    pub(crate) owners: Vec<&'static str>,
 }
 
 impl Sample {
@@ -95,6 +104,7 @@ impl Sample {
             records,
             records_per_part: 2,
             kind: ProfileKind::JsonPolicy,
+            owners: Vec::new(),
         }
     }
 
@@ -104,6 +114,7 @@ impl Sample {
             records: Vec::new(),
             records_per_part: 10,
             kind: ProfileKind::JsonRaw,
+            owners: Vec::new(),
         }
     }
 
@@ -115,6 +126,39 @@ impl Sample {
                 .collect(),
             records_per_part,
             kind: ProfileKind::JsonRaw,
+            owners: Vec::new(),
+        }
+    }
+
+    /// Raw records of three tenants, in several parts, some of them quarantined. The names are such
+    /// that folders sort otherwise than tenants.
+    pub(crate) fn across() -> Self {
+        let owners = vec!["acme", "acme-eu", "globex"];
+        let mut records = Vec::new();
+        for owner in &owners {
+            for (kind, count) in [(Kind::Advisory, 5), (Kind::Vex, 2)] {
+                records.extend((0..count).map(|number| record_of(owner, kind, number, 60)));
+            }
+        }
+        records[1].quarantined = true;
+        records[9].quarantined = true;
+        Self {
+            records,
+            records_per_part: 2,
+            kind: ProfileKind::JsonRaw,
+            owners,
+        }
+    }
+
+    fn selectors(&self) -> Selectors {
+        let owners: Vec<_> = self
+            .owners
+            .iter()
+            .map(|owner| (*owner).to_owned())
+            .collect();
+        Selectors {
+            tenants: (!owners.is_empty()).then_some(owners),
+            ..Selectors::default()
         }
     }
 
@@ -149,7 +193,7 @@ impl Sample {
                 variant: self.kind.adapter_and_variant().1.into(),
                 config: ProfileConfig::default(),
             },
-            selectors: Selectors::default(),
+            selectors: self.selectors(),
             counts: counts.clone(),
             content_digest: content_digest(files),
             files: files.clone(),
@@ -178,8 +222,9 @@ pub(crate) fn documents(manifest: &Manifest, key: &SigningKey) -> Vec<Member> {
         profile_name: manifest.profile.name.clone(),
         profile_revision: 1,
         profile_kind: manifest.profile.kind,
-        selectors: Selectors::default(),
+        selectors: manifest.selectors.clone(),
         options: RunOptions::default(),
+        approvals: approvals(manifest),
         adapter: ("json".into(), "1".into()),
         exporter_version: "0.1.0".into(),
         compression_level: 3,
@@ -216,6 +261,23 @@ pub(crate) fn documents(manifest: &Manifest, key: &SigningKey) -> Vec<Member> {
         .collect()
 }
 
+/// An approval of every tenant but the run's own.
+fn approvals(manifest: &Manifest) -> Vec<RecordedApproval> {
+    let owners = manifest.selectors.tenants.iter().flatten();
+    owners
+        .filter(|owner| **owner != *manifest.run.tenant.as_str())
+        .map(|owner| RecordedApproval {
+            grantor: owner.parse().unwrap(),
+            nonce: "1".into(),
+            once: false,
+            expires_at: Timestamp(0),
+            key_fingerprint: String::new(),
+            sha256: Sha256Digest::of(owner.as_bytes()),
+            envelope: json!({}),
+        })
+        .collect()
+}
+
 #[derive(Default)]
 struct Payload {
     members: Vec<Member>,
@@ -229,10 +291,28 @@ impl Payload {
         let mut left_out = Vec::new();
         let mut traces = TraceFingerprint::default();
         let mut parts = 0;
-        for kind in Kind::ALL {
-            let records: Vec<_> = sample.records.iter().filter(|r| r.kind == kind).collect();
+        let tenants: Vec<Option<Tenant>> = match sample.owners.as_slice() {
+            [] => vec![None],
+            owners => owners.iter().map(|owner| owner.parse().ok()).collect(),
+        };
+        for tenant in tenants.iter().flatten() {
+            self.counts.by_tenant.insert(tenant.clone(), 0);
+        }
+        let groups = tenants
+            .iter()
+            .flat_map(|tenant| Kind::ALL.map(|kind| (tenant, kind)));
+        for (tenant, kind) in groups {
+            let of = |record: &&Record| {
+                let owner = tenant.as_ref().map_or("acme", Tenant::as_str);
+                record.kind == kind && record.owner == owner
+            };
+            let records: Vec<_> = sample.records.iter().filter(of).collect();
             for (ordinal, part) in records.chunks(sample.records_per_part).enumerate() {
-                let path = format!("payload/{kind}/part-{ordinal:05}.jsonl");
+                let folder = match tenant {
+                    Some(tenant) => format!("{tenant}/{kind}"),
+                    None => kind.to_string(),
+                };
+                let path = format!("payload/{folder}/part-{ordinal:05}.jsonl");
                 let (bad, good): (Vec<&Record>, Vec<&Record>) =
                     part.iter().partition(|record| record.quarantined);
                 let mut hasher = InputHasher::default();
@@ -248,6 +328,7 @@ impl Payload {
                             kind,
                             record_sha256: Sha256Digest::of(&record.canonical),
                             subject_key: record.position.subject_key.clone(),
+                            tenant: tenant.clone(),
                         })
                         .unwrap(),
                     );
@@ -281,6 +362,7 @@ impl Payload {
                         part: parts,
                         quarantined: bad.len() as u64,
                         records: part.len() as u64,
+                        tenant: tenant.clone(),
                     }
                     .to_line()
                     .unwrap(),
@@ -303,6 +385,9 @@ impl Payload {
                 self.files.push(entry);
                 self.counts.records += good.len() as u64;
                 *self.counts.by_kind.entry(kind).or_default() += good.len() as u64;
+                if let Some(tenant) = tenant {
+                    *self.counts.by_tenant.entry(tenant.clone()).or_default() += good.len() as u64;
+                }
             }
         }
         let entry = self.add(INPUTS, &inputs, MEDIA_TYPE_JSON_LINES);

@@ -8,6 +8,7 @@
 //! This crate is part of the host: it reads the clock, makes random names and touches files. What
 //! it promises is in the ports' docs and checked by their conformance suites.
 
+mod approvers;
 mod failure;
 mod gate;
 mod home;
@@ -19,6 +20,7 @@ mod signer;
 mod state;
 mod store;
 
+pub use approvers::{approvers, trust_approver};
 pub use gate::SqliteGate;
 pub use home::Home;
 pub use host::{HostLock, RandomIds, SystemClock};

@@ -116,13 +116,23 @@ pub fn generate_key_pair(
 /// # Errors
 /// When a file cannot be read or is no public key.
 pub fn trusted_keys(keys: &Path) -> Result<Vec<(PathBuf, PublicKey)>, PortError> {
+    let mut paths = public_files(&keys.join("trusted"))?;
+    let own = keys.join("signing.pub");
+    if own.exists() {
+        paths.insert(0, own);
+    }
+    let read = |path: PathBuf| public_key(&path).map(|key| (path, key));
+    paths.into_iter().map(read).collect()
+}
+
+/// The files of a folder whose names end with `.pub`, sorted; none where there is no folder.
+pub(crate) fn public_files(folder: &Path) -> Result<Vec<PathBuf>, PortError> {
     let mut paths = vec![];
-    let trusted = keys.join("trusted");
-    match fs::read_dir(&trusted) {
+    match fs::read_dir(folder) {
         Ok(entries) => {
             for entry in entries {
                 let path = entry
-                    .map_err(|error| io_failed("listing", &trusted, error))?
+                    .map_err(|error| io_failed("listing", folder, error))?
                     .path();
                 if path.extension().is_some_and(|extension| extension == "pub") {
                     paths.push(path);
@@ -130,25 +140,22 @@ pub fn trusted_keys(keys: &Path) -> Result<Vec<(PathBuf, PublicKey)>, PortError>
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(io_failed("listing", &trusted, error)),
+        Err(error) => return Err(io_failed("listing", folder, error)),
     }
     paths.sort_unstable();
-    let own = keys.join("signing.pub");
-    if own.exists() {
-        paths.insert(0, own);
-    }
-    let read = |path: PathBuf| {
-        let pem = read_limited(&path)?;
-        let key = PublicKey::from_pem(&pem).map_err(|error| {
-            PortError::because(
-                PortErrorKind::Damaged,
-                format!("reading the public key {}", path.display()),
-                error,
-            )
-        })?;
-        Ok((path, key))
-    };
-    paths.into_iter().map(read).collect()
+    Ok(paths)
+}
+
+/// The public key of a file.
+pub(crate) fn public_key(path: &Path) -> Result<PublicKey, PortError> {
+    let pem = read_limited(path)?;
+    PublicKey::from_pem(&pem).map_err(|error| {
+        PortError::because(
+            PortErrorKind::Damaged,
+            format!("reading the public key {}", path.display()),
+            error,
+        )
+    })
 }
 
 /// Trusts a key from now on; gives the file that keeps it, named by its fingerprint. Blocks.
@@ -156,10 +163,15 @@ pub fn trusted_keys(keys: &Path) -> Result<Vec<(PathBuf, PublicKey)>, PortError>
 /// # Errors
 /// When the file cannot be written.
 pub fn trust_key(keys: &Path, key: &PublicKey) -> Result<PathBuf, PortError> {
-    let trusted = keys.join("trusted");
-    fs::create_dir_all(&trusted).map_err(|error| io_failed("creating", &trusted, error))?;
+    keep_public(&keys.join("trusted"), key)
+}
+
+/// Puts a public key into a folder, which is made where it is missing, under the beginning of its
+/// fingerprint.
+pub(crate) fn keep_public(folder: &Path, key: &PublicKey) -> Result<PathBuf, PortError> {
+    fs::create_dir_all(folder).map_err(|error| io_failed("creating", folder, error))?;
     let name = format!("{}.pub", &hex::encode(key.fingerprint().as_bytes())[..16]);
-    let path = trusted.join(name);
+    let path = folder.join(name);
     replace(&path, key.to_pem().as_bytes())?;
     Ok(path)
 }

@@ -60,6 +60,9 @@ pub(crate) enum Command {
     /// Signing keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Let another tenant export your evidence, and know who may
+    #[command(subcommand)]
+    Approval(ApprovalCommand),
     /// What this version can produce
     Adapters,
     /// Print generated pages of the documentation
@@ -165,12 +168,9 @@ pub(crate) enum ProfileCommand {
     },
 }
 
+/// Which records. Of all that are named, a record must meet each.
 #[derive(Debug, Args)]
-pub(crate) struct RunArgs {
-    /// The profile: `json:raw`, `json:policy`, or one of your own
-    pub(crate) profile: String,
-    #[command(flatten)]
-    pub(crate) tenant: TenantArg,
+pub(crate) struct SelectorArgs {
     /// Only records of this kind: advisory, vex, sbom, finding (repeat for more)
     #[arg(long = "kind", value_name = "KIND")]
     pub(crate) kinds: Vec<String>,
@@ -219,6 +219,26 @@ pub(crate) struct RunArgs {
     /// Only records received before this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     pub(crate) recorded_to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The profile: `json:raw`, `json:policy`, or one of your own
+    pub(crate) profile: String,
+    #[command(flatten)]
+    pub(crate) tenant: TenantArg,
+    #[command(flatten)]
+    pub(crate) selecting: SelectorArgs,
+    /// This tenant's records too; needs its approval (repeat for more)
+    #[arg(long = "include-tenant", value_name = "TENANT")]
+    pub(crate) include_tenants: Vec<String>,
+    /// An approval by another tenant, as `approval create` wrote it (repeat for more)
+    #[arg(long = "approval", value_name = "FILE")]
+    pub(crate) approvals: Vec<PathBuf>,
+    /// Let a run name other tenants
+    #[arg(long, env = "EXPORT_CROSS_TENANT",
+        value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) cross_tenant: bool,
     /// The ledger as it was: a time (RFC 3339), or the watermark of a past run
     #[arg(long, value_name = "TIME|WATERMARK")]
     pub(crate) as_of: Option<String>,
@@ -324,4 +344,50 @@ pub(crate) enum KeysCommand {
         /// The key, PEM
         file: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApprovalCommand {
+    /// Sign an approval: the grantor lets the grantee export the grantor's evidence
+    Create(Box<ApprovalArgs>),
+    /// Let a public key sign approvals of a tenant in this home
+    Trust {
+        /// Whose approvals
+        tenant: String,
+        /// The key, PEM
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApprovalArgs {
+    /// Whose evidence may be exported
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) grantor: String,
+    /// Who may export it
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) grantee: String,
+    /// With which kind of profile, such as json:raw (repeat for more)
+    #[arg(long = "profile", value_name = "KIND", required = true)]
+    pub(crate) profiles: Vec<String>,
+    #[command(flatten)]
+    pub(crate) selecting: SelectorArgs,
+    /// The first instant at which a run may be submitted (RFC 3339) [default: any]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) not_before: Option<String>,
+    /// The first instant at which none may any more (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) expires: String,
+    /// Good for one run only
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// The grantor's own name of it, never given to another approval [default: made up]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) nonce: Option<String>,
+    /// The grantor's private key, PEM; COSIGN_PASSWORD opens it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Where to write the approval
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }

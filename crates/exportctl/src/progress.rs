@@ -80,6 +80,9 @@ impl<'a> View<'a> {
                 let what = if *retried { "tried again" } else { "failed" };
                 self.line(&format!("part {part} {what}: {detail}"));
             }
+            EventBody::ApprovalUsed { grantor, nonce, .. } => {
+                self.line(&format!("approved by {grantor} ({nonce})"));
+            }
             EventBody::AdapterStart { .. }
             | EventBody::Signed { .. }
             | EventBody::Distributed { .. }

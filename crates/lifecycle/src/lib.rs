@@ -15,6 +15,7 @@ mod prune;
 mod submit;
 mod tick;
 mod usage;
+mod watermark;
 
 pub use admission::admit;
 pub use cancel::{Swept, cancel, retry, sweep};
@@ -24,3 +25,4 @@ pub use lease::{Budget, Held, LEASE_MILLIS, Taken, take};
 pub use submit::{Prepared, Submission, find_profile, prepare, submit, usable_profiles};
 pub use tick::{recover, tick};
 pub use usage::{Reservation, quota_state, reserve_run};
+pub use watermark::{NoSuchState, watermark};

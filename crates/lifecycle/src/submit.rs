@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use export_model::{
-    AsOf, ErrorCode, Event, EventBody, FieldError, PolicySnapshot, Profile, Run, RunKey,
-    RunOptions, RunStatus, Selectors, Tenant, Timestamp, Work, WorkId, builtin_profiles,
+    CrossTenant, ErrorCode, Event, EventBody, FieldError, PolicySnapshot, Profile,
+    RecordedApproval, Run, RunKey, RunOptions, RunStatus, Selectors, Tenant, Timestamp, Work,
+    WorkId, builtin_profiles,
 };
 use export_ports::{Ports, Row, Transaction, Write};
 
-use crate::{LEASE_MILLIS, PhaseError};
+use crate::{LEASE_MILLIS, NoSuchState, PhaseError, watermark};
 
 /// What a run is asked for.
 #[derive(Clone, Debug)]
@@ -27,6 +28,10 @@ pub struct Submission {
     pub selectors: Selectors,
     /// What else.
     pub options: RunOptions,
+    /// Whose evidence it may have, as its approvals allow; empty for its own tenant's alone.
+    pub owners: Vec<Tenant>,
+    /// The approvals, with what was found of them.
+    pub approvals: Vec<RecordedApproval>,
     /// Who asks.
     pub requested_by: String,
     /// Trace context of the request, where there is one.
@@ -98,11 +103,25 @@ pub async fn usable_profiles(ports: &Ports, tenant: &Tenant) -> Result<Vec<Profi
 /// Every refusal of the catalogue that a request can meet, or the ports' errors.
 pub async fn prepare(ports: &Ports, submission: Submission) -> Result<Prepared, PhaseError> {
     let (tenant, profile) = (&submission.tenant, &submission.profile);
-    submission
+    let selectors = submission
         .selectors
-        .compile(profile.kind)
+        .compile_with(profile.kind, CrossTenant::Allowed)
         .map_err(PhaseError::invalid)?;
-    as_of_exists(ports, tenant, submission.options.as_of).await?;
+    let owners = match submission.owners.as_slice() {
+        [] => std::slice::from_ref(tenant),
+        owners => owners,
+    };
+    if let Some(other) = selectors
+        .tenants
+        .iter()
+        .find(|named| !owners.contains(named))
+    {
+        let detail = format!("selectors.tenants names {other}, whose approval is missing");
+        return Err(PhaseError::permanent(ErrorCode::CrossTenant, detail));
+    }
+    watermark(ports, owners, submission.options.as_of)
+        .await?
+        .map_err(|NoSuchState(what)| no_such_state(what))?;
     let snapshot = snapshot(ports, tenant, profile, &submission.options).await?;
     let now = ports.clock.now();
     let key = RunKey {
@@ -133,21 +152,11 @@ impl Prepared {
     /// be. The ports' errors otherwise.
     pub async fn commit(&self, ports: &Ports, extra: Vec<Write>) -> Result<Run, PhaseError> {
         let run = &self.run;
-        let event = Event {
-            run: run.key.clone(),
-            seq: 1,
-            at: run.submitted_at,
-            body: EventBody::Status {
-                status: RunStatus::Pending,
-                detail: Some(format!("submitted by {}", run.requested_by)),
-                error_code: None,
-            },
-        };
         let mut transaction = Transaction::new(&run.key.tenant)
             .put(Row::Run(run.clone()))
-            .put(Row::Work(self.admit.clone()))
-            .and(Write::Event(event));
-        transaction.writes.extend(extra);
+            .put(Row::Work(self.admit.clone()));
+        let events = events(run).into_iter().map(Write::Event);
+        transaction.writes.extend(events.chain(extra));
         ports.state.commit(transaction).await?;
         // The tick sends it where this fails.
         let _ = ports
@@ -173,6 +182,32 @@ pub async fn submit(
     prepare(ports, submission).await?.commit(ports, extra).await
 }
 
+/// The first events of a run: who asked, and by whose approval.
+fn events(run: &Run) -> Vec<Event> {
+    let submitted = EventBody::Status {
+        status: RunStatus::Pending,
+        detail: Some(format!("submitted by {}", run.requested_by)),
+        error_code: None,
+    };
+    let used = run
+        .approvals
+        .iter()
+        .map(|approval| EventBody::ApprovalUsed {
+            grantor: approval.grantor.clone(),
+            nonce: approval.nonce.clone(),
+            key_fingerprint: approval.key_fingerprint.clone(),
+        });
+    (1..)
+        .zip(std::iter::once(submitted).chain(used))
+        .map(|(seq, body)| Event {
+            run: run.key.clone(),
+            seq,
+            at: run.submitted_at,
+            body,
+        })
+        .collect()
+}
+
 fn pending(
     key: RunKey,
     submission: Submission,
@@ -180,12 +215,15 @@ fn pending(
     now: Timestamp,
 ) -> Run {
     let profile = submission.profile;
+    let last_seq = 1 + submission.approvals.len() as u64;
     Run {
         key,
         targets_left: u32::try_from(profile.config.targets.len()).unwrap_or(u32::MAX),
         profile,
         selectors: submission.selectors,
         options: submission.options,
+        owners: submission.owners,
+        approvals: submission.approvals,
         requested_by: submission.requested_by,
         submitted_at: now,
         status: RunStatus::Pending,
@@ -194,6 +232,7 @@ fn pending(
         policy_snapshot,
         sources: Vec::new(),
         sboms: BTreeMap::new(),
+        sboms_of: Vec::new(),
         parts: 0,
         parts_left: 0,
         records_planned: 0,
@@ -209,41 +248,19 @@ fn pending(
         finished_at: None,
         expires_at: None,
         pruned: None,
-        last_seq: 1,
+        last_seq,
         rev: 0,
     }
 }
 
-async fn as_of_exists(
-    ports: &Ports,
-    tenant: &Tenant,
-    as_of: Option<AsOf>,
-) -> Result<(), PhaseError> {
-    let unknown = |detail: String| PhaseError::Refused {
+fn no_such_state(what: String) -> PhaseError {
+    PhaseError::Refused {
         code: ErrorCode::AsOfUnknown,
         fields: vec![FieldError {
             field: "options.as_of".into(),
-            message: detail.clone(),
+            message: what.clone(),
         }],
-        detail,
-    };
-    match as_of {
-        None => Ok(()),
-        Some(AsOf::Watermark(wanted)) => {
-            let newest = ports.ledger.watermark(tenant).await?;
-            if wanted <= newest {
-                return Ok(());
-            }
-            Err(unknown(format!(
-                "names watermark {wanted}, but the ledger's newest is {newest}"
-            )))
-        }
-        Some(AsOf::Time(time)) => match ports.ledger.watermark_at(tenant, time).await? {
-            Some(_) => Ok(()),
-            None => Err(unknown(format!(
-                "names {time}, before the ledger's first import"
-            ))),
-        },
+        detail: what,
     }
 }
 

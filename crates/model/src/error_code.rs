@@ -94,7 +94,12 @@ catalogue! {
     IdConflict "ERR_ID_CONFLICT" User 3 "A record has the `_id` of another one with other content." "The ledger never overwrites; give the new content an id of its own.";
     SnapshotFrozen "ERR_SNAPSHOT_FROZEN" User 3 "A policy snapshot that a run refers to cannot change any more." "Import the findings under a new snapshot.";
     InvalidRequest "ERR_INVALID_REQUEST" User 2 "A request has an unknown or wrong member." "The message names each member and what it should be.";
-    CrossTenant "ERR_CROSS_TENANT" User 2 "A request selects another tenant's records." "Run the export as that tenant.";
+    CrossTenant "ERR_CROSS_TENANT" User 2 "A request selects another tenant's records without that tenant's approval, or where exports across tenants are switched off or not possible." "Ask that tenant for an approval (`exportctl approval create`) and name it with `--approval`; switch the feature on with `--cross-tenant`; or run the export as that tenant.";
+    ApprovalInvalid "ERR_APPROVAL_INVALID" User 2 "What was given as an approval is none." "Give the file that `exportctl approval create` wrote, unchanged.";
+    ApprovalSignature "ERR_APPROVAL_SIGNATURE" User 2 "An approval was not signed by a key that is known to be the granting tenant's." "Ask the granting tenant for its public key and add it with `exportctl approval trust`, or for a new approval.";
+    ApprovalTime "ERR_APPROVAL_TIME" User 2 "An approval has expired, or is not valid yet." "Ask the granting tenant for a new one, or wait.";
+    ApprovalScope "ERR_APPROVAL_SCOPE" User 2 "An approval is for another tenant, another kind of profile, or less than the request selects." "Narrow the request to what was approved, or ask the granting tenant for a wider approval.";
+    ApprovalUsed "ERR_APPROVAL_USED" User 2 "An approval that is good for one run was used by another one before." "Ask the granting tenant for a new one.";
     UnknownProfile "ERR_UNKNOWN_PROFILE" User 2 "There is no profile of that name." "`exportctl profile list` shows what there is.";
     ProfileExists "ERR_PROFILE_EXISTS" User 2 "There is a profile of that name already." "Choose another name, or `exportctl profile update`.";
     BuiltinProfile "ERR_BUILTIN_PROFILE" User 2 "A built-in profile cannot be changed." "Create a profile of your own with the same kind.";

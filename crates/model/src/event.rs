@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ErrorCode, RunKey, RunStatus, Timestamp};
+use crate::{ErrorCode, RunKey, RunStatus, Tenant, Timestamp};
 
 /// One event of a run. Its sequence number counts from 1 without gaps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,16 @@ pub enum EventBody {
         /// The failure's code.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error_code: Option<ErrorCode>,
+    },
+    /// Another tenant's approval was used for the run.
+    #[serde(rename = "run.approval")]
+    ApprovalUsed {
+        /// Whose evidence it gives.
+        grantor: Tenant,
+        /// The grantor's own name of the approval.
+        nonce: String,
+        /// The fingerprint of the grantor's key that signed it.
+        key_fingerprint: String,
     },
     /// An adapter began a part.
     #[serde(rename = "adapter.start")]

@@ -4,6 +4,7 @@
 //! the environment or a file: those enter at the host, as values. That is what makes a run's
 //! content a function of its inputs alone.
 
+mod approval;
 mod config;
 mod digest;
 mod error_code;
@@ -21,6 +22,7 @@ mod selectors;
 mod time;
 mod work;
 
+pub use approval::RecordedApproval;
 pub use config::{
     Attestation, Compression, Encryption, OnViolation, ProfileConfig, Retention, Revisions,
     SignatureForm, Target,
@@ -41,7 +43,7 @@ pub use run::{
 };
 pub use schedule::{Recurrence, RecurrenceError, Schedule};
 pub use selectors::{
-    CompiledSelectors, Criteria, FieldError, ProductPattern, RecordedWindow, Selectors,
+    CompiledSelectors, Criteria, CrossTenant, FieldError, ProductPattern, RecordedWindow, Selectors,
 };
 pub use time::{Timestamp, TimestampError};
 pub use work::{Lease, Message, Phase, Slots, Work, WorkId};

@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Kind, ObjectKey, Position, RunKey, Sha256Digest, Source};
+use crate::{Kind, ObjectKey, Position, RunKey, Sha256Digest, Source, Tenant};
 
 /// What one source gave to one part: count and input hash over its records alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceTally {
+    /// Whose records; named only in runs across tenants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Tenant>,
     /// The source.
     pub source: Source,
     /// How many records.
@@ -31,6 +34,9 @@ pub struct QuarantinedRecord {
     pub record_sha256: Sha256Digest,
     /// What it is about.
     pub subject_key: String,
+    /// Whose it is; named only in runs across tenants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Tenant>,
 }
 
 /// What the adapter made of a part.
@@ -63,8 +69,11 @@ pub struct Part {
     pub run: RunKey,
     /// Counts from 0 in the run.
     pub index: u32,
-    /// Counts from 0 in its kind; names the payload file.
+    /// Counts from 0 in its owner and kind; names the payload file.
     pub ordinal: u32,
+    /// Whose records: named in every part of a run across tenants, and in no part of another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Tenant>,
     /// The kind of all its records.
     pub kind: Kind,
     /// The first record.
@@ -88,6 +97,16 @@ impl Part {
     /// The part's payload path for JSON lines, without what compression and sealing append.
     #[must_use]
     pub fn jsonl_path(&self) -> String {
-        format!("payload/{}/part-{:05}.jsonl", self.kind, self.ordinal)
+        let (kind, ordinal) = (self.kind, self.ordinal);
+        match &self.owner {
+            None => format!("payload/{kind}/part-{ordinal:05}.jsonl"),
+            Some(owner) => format!("payload/{owner}/{kind}/part-{ordinal:05}.jsonl"),
+        }
+    }
+
+    /// Whose records it holds.
+    #[must_use]
+    pub fn owner(&self) -> &Tenant {
+        self.owner.as_ref().unwrap_or(&self.run.tenant)
     }
 }

@@ -5,7 +5,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ErrorCode, ObjectKey, Profile, RunKey, Selectors, Sha256Digest, Target, Timestamp};
+use crate::approval::one_or_more;
+use crate::{
+    CompiledSelectors, CrossTenant, ErrorCode, FieldError, ObjectKey, Profile, RecordedApproval,
+    RunKey, Selectors, Sha256Digest, Target, Tenant, Timestamp,
+};
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,6 +94,14 @@ pub struct RunOptions {
     /// The ledger's state to export; none for the newest when the run is planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<AsOf>,
+    /// Approvals of the other tenants that the selectors name: DSSE envelopes, one object or a list
+    /// of them. A run keeps them in [`Run::approvals`], not here.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "one_or_more"
+    )]
+    pub approval: Vec<serde_json::Value>,
 }
 
 /// A policy snapshot, as the policy engine describes it.
@@ -213,6 +225,13 @@ pub struct Run {
     pub selectors: Selectors,
     /// What else was asked for.
     pub options: RunOptions,
+    /// Whose evidence it exports, sorted: empty where that is its own tenant's alone. See
+    /// [`Run::owners()`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<Tenant>,
+    /// The approvals that it was accepted with, by grantor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<RecordedApproval>,
     /// Who asked.
     pub requested_by: String,
     /// When.
@@ -227,8 +246,12 @@ pub struct Run {
     pub policy_snapshot: Option<PolicySnapshot>,
     /// What each source gives: (kind, source, records, hash), in canonical order of kind and source.
     pub sources: Vec<(crate::Kind, crate::SourceTally)>,
-    /// For each SBOM subject that the selectors name: the `_id`s of the SBOMs behind it.
+    /// For each SBOM subject that the selectors name: the `_id`s of the run's tenant's SBOMs behind
+    /// it. Empty in runs across tenants.
     pub sboms: BTreeMap<String, Vec<String>>,
+    /// The same of runs across tenants: owner and `_id`, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sboms_of: Vec<(Tenant, String)>,
     /// How many parts it has.
     pub parts: u32,
     /// How many of them are not done.
@@ -268,4 +291,54 @@ pub struct Run {
     /// The row's version, 0 before it is stored.
     #[serde(default)]
     pub rev: u64,
+}
+
+impl Run {
+    /// Whether it exports anything but its own tenant's evidence.
+    #[must_use]
+    pub fn is_cross_tenant(&self) -> bool {
+        !self.owners.is_empty()
+    }
+
+    /// Whose evidence it exports, in canonical order.
+    #[must_use]
+    pub fn owners(&self) -> &[Tenant] {
+        if self.owners.is_empty() {
+            std::slice::from_ref(&self.key.tenant)
+        } else {
+            &self.owners
+        }
+    }
+
+    /// The run's selectors, ready to run. Whether they may name tenants was decided when the run
+    /// was submitted.
+    ///
+    /// # Errors
+    /// Every member that is wrong, by its path.
+    pub fn compile_selectors(&self) -> Result<CompiledSelectors, Vec<FieldError>> {
+        self.selectors
+            .compile_with(self.profile.kind, CrossTenant::Allowed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_approval_need_not_be_a_list() {
+        let read = |text: &str| serde_json::from_str::<RunOptions>(text).unwrap().approval;
+        assert_eq!(read("{}"), Vec::<serde_json::Value>::new());
+        let one = serde_json::json!({"payload": "x"});
+        assert_eq!(read(r#"{"approval":{"payload":"x"}}"#), [one.clone()]);
+        assert_eq!(
+            read(r#"{"approval":[{"payload":"x"},{"payload":"x"}]}"#),
+            [one.clone(), one]
+        );
+        assert_eq!(
+            serde_json::to_string(&RunOptions::default()).unwrap(),
+            "{}",
+            "what was not asked for is not written"
+        );
+    }
 }

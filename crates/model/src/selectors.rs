@@ -8,7 +8,9 @@ use std::str::FromStr;
 use packageurl::PackageUrl;
 use serde::{Deserialize, Serialize};
 
-use crate::{Facets, Kind, ProfileKind, Source, Timestamp};
+use crate::{Facets, Kind, ProfileKind, Source, Tenant, Timestamp};
+
+mod wider;
 
 /// Most values that one list may hold.
 const MAX_VALUES: usize = 10_000;
@@ -58,7 +60,7 @@ pub struct Selectors {
     /// A record that matches one of these is left out, whatever else says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude: Option<Vec<Selectors>>,
-    /// Other tenants' records; needs an approval.
+    /// Whose records: other tenants' need an approval. Only at the top, never in a nested set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenants: Option<Vec<String>>,
 }
@@ -158,6 +160,18 @@ pub struct CompiledSelectors {
     pub include: Vec<Criteria>,
     /// A record that matches one of these is left out.
     pub exclude: Vec<Criteria>,
+    /// Whose records, sorted, each once; empty for the run's own tenant alone. Backends do not look
+    /// at it: a scan names one tenant.
+    pub tenants: Vec<Tenant>,
+}
+
+/// Whether selectors may name tenants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrossTenant {
+    /// They may not: exports across tenants are off.
+    Refused,
+    /// They may. Whether an approval covers them is another question.
+    Allowed,
 }
 
 impl CompiledSelectors {
@@ -209,25 +223,84 @@ impl Selectors {
     /// # Errors
     /// Every member that is wrong, by its path.
     pub fn compile(&self, kind: ProfileKind) -> Result<CompiledSelectors, Vec<FieldError>> {
+        self.compile_with(kind, CrossTenant::Refused)
+    }
+
+    /// The same, where `cross_tenant` says whether `tenants` may be named.
+    ///
+    /// # Errors
+    /// Every member that is wrong, by its path.
+    pub fn compile_with(
+        &self,
+        kind: ProfileKind,
+        cross_tenant: CrossTenant,
+    ) -> Result<CompiledSelectors, Vec<FieldError>> {
         let mut check = Check {
-            kind,
+            profile: Some(kind),
             errors: Vec::new(),
+        };
+        let tenants = match cross_tenant {
+            CrossTenant::Allowed => check.tenants(self.tenants.as_deref()),
+            CrossTenant::Refused => {
+                if self.tenants.is_some() {
+                    check.refuse(
+                        "selectors.tenants".into(),
+                        "exports across tenants are switched off here",
+                    );
+                }
+                Vec::new()
+            }
         };
         let compiled = CompiledSelectors {
             base: check.criteria("selectors", self),
             include: check.nested("selectors.include", self.include.as_deref()),
             exclude: check.nested("selectors.exclude", self.exclude.as_deref()),
+            tenants,
         };
-        if check.errors.is_empty() {
-            Ok(compiled)
-        } else {
-            Err(check.errors)
+        check.finish(compiled)
+    }
+
+    /// Checks the selectors of an approval, which bound what others may ask for: one set of
+    /// criteria and sets to leave out, of any kind of records, without `include` and `tenants`.
+    ///
+    /// # Errors
+    /// Every member that is wrong, by its path.
+    pub fn compile_bound(&self) -> Result<CompiledSelectors, Vec<FieldError>> {
+        let mut check = Check {
+            profile: None,
+            errors: Vec::new(),
+        };
+        for (name, is_there) in [
+            ("include", self.include.is_some()),
+            ("tenants", self.tenants.is_some()),
+        ] {
+            if is_there {
+                check.refuse(
+                    format!("selectors.{name}"),
+                    "has no place in an approval; leave it out",
+                );
+            }
         }
+        let compiled = CompiledSelectors {
+            base: check.criteria("selectors", self),
+            include: Vec::new(),
+            exclude: check.nested("selectors.exclude", self.exclude.as_deref()),
+            tenants: Vec::new(),
+        };
+        check.finish(compiled)
     }
 }
 
+/// Files of a bundle that stand beside the folders of tenants.
+const FILES_BESIDE_TENANTS: [&str; 3] = [
+    "inputs.jsonl.zst",
+    "policy_snapshot.json",
+    "quarantine.jsonl.zst",
+];
+
 struct Check {
-    kind: ProfileKind,
+    /// None for an approval, which is about more than one.
+    profile: Option<ProfileKind>,
     errors: Vec<FieldError>,
 }
 
@@ -239,6 +312,31 @@ impl Check {
         });
     }
 
+    fn finish(self, compiled: CompiledSelectors) -> Result<CompiledSelectors, Vec<FieldError>> {
+        if self.errors.is_empty() {
+            Ok(compiled)
+        } else {
+            Err(self.errors)
+        }
+    }
+
+    /// Tenants become folders of the bundle, so a name that no folder can have is refused.
+    fn tenants(&mut self, names: Option<&[String]>) -> Vec<Tenant> {
+        let parsed = self.list("selectors", "tenants", names, |name| {
+            let tenant: Tenant = name
+                .parse()
+                .map_err(|e: crate::InvalidName| e.to_string())?;
+            if name.ends_with('.') || FILES_BESIDE_TENANTS.contains(&name) {
+                return Err(format!("`{name}` cannot be a folder of a bundle"));
+            }
+            Ok(tenant)
+        });
+        let mut tenants = parsed.unwrap_or_default();
+        tenants.sort_unstable();
+        tenants.dedup();
+        tenants
+    }
+
     fn nested(&mut self, path: &str, sets: Option<&[Selectors]>) -> Vec<Criteria> {
         let Some(sets) = sets else { return Vec::new() };
         if sets.is_empty() {
@@ -247,8 +345,12 @@ impl Check {
         let mut compiled = Vec::with_capacity(sets.len().min(MAX_VALUES));
         for (i, set) in sets.iter().enumerate().take(MAX_VALUES) {
             let path = format!("{path}[{i}]");
-            for (name, nested) in [("include", &set.include), ("exclude", &set.exclude)] {
-                if nested.is_some() {
+            for (name, is_there) in [
+                ("include", set.include.is_some()),
+                ("exclude", set.exclude.is_some()),
+                ("tenants", set.tenants.is_some()),
+            ] {
+                if is_there {
                     self.refuse(format!("{path}.{name}"), "cannot be nested");
                 }
             }
@@ -263,12 +365,6 @@ impl Check {
     }
 
     fn criteria(&mut self, path: &str, set: &Selectors) -> Criteria {
-        if set.tenants.is_some() {
-            self.refuse(
-                format!("{path}.tenants"),
-                "exports across tenants need an approval, which this version cannot take",
-            );
-        }
         if let Some(RecordedWindow {
             from: Some(from),
             to: Some(to),
@@ -280,16 +376,17 @@ impl Check {
                 format!("is reversed or empty: from {from} is not before to {to}"),
             );
         }
-        let profile = self.kind;
+        let profile = self.profile;
         Criteria {
             kinds: self.list(path, "kinds", set.kinds.as_deref(), |value| {
                 let kind: Kind = value
                     .parse()
                     .map_err(|e: crate::UnknownKind| e.to_string())?;
-                if profile.kinds().contains(&kind) {
-                    Ok(kind)
-                } else {
-                    Err(format!("{profile} never contains {kind}"))
+                match profile {
+                    Some(profile) if !profile.kinds().contains(&kind) => {
+                        Err(format!("{profile} never contains {kind}"))
+                    }
+                    _ => Ok(kind),
                 }
             }),
             ecosystems: self.list(path, "ecosystems", set.ecosystems.as_deref(), |value| {
@@ -378,102 +475,4 @@ fn product(value: &str) -> Result<ProductPattern, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn compile(json: &str) -> Result<CompiledSelectors, Vec<FieldError>> {
-        serde_json::from_str::<Selectors>(json)
-            .unwrap()
-            .compile(ProfileKind::JsonRaw)
-    }
-
-    fn fields(json: &str) -> Vec<String> {
-        compile(json)
-            .unwrap_err()
-            .into_iter()
-            .map(|e| e.field)
-            .collect()
-    }
-
-    #[test]
-    fn each_mistake_names_its_member() {
-        assert_eq!(fields(r#"{"kinds":[]}"#), ["selectors.kinds"]);
-        assert_eq!(fields(r#"{"kinds":["vex","Vex"]}"#), ["selectors.kinds[1]"]);
-        assert_eq!(fields(r#"{"kinds":["finding"]}"#), ["selectors.kinds[0]"]);
-        assert_eq!(
-            fields(r#"{"products":["pkg:npm/a","npm/a","pkg:*","pkg:npm/*a"]}"#),
-            [
-                "selectors.products[1]",
-                "selectors.products[2]",
-                "selectors.products[3]"
-            ]
-        );
-        assert_eq!(
-            fields(r#"{"recorded":{"from":"2026-02-01T00:00:00Z","to":"2026-01-01T00:00:00Z"}}"#),
-            ["selectors.recorded"]
-        );
-        assert_eq!(fields(r#"{"tenants":["other"]}"#), ["selectors.tenants"]);
-        assert_eq!(fields(r#"{"exclude":[{}]}"#), ["selectors.exclude[0]"]);
-        assert_eq!(fields(r#"{"include":[]}"#), ["selectors.include"]);
-        assert_eq!(
-            fields(r#"{"include":[{"exclude":[{"kinds":["vex"]}],"kinds":["vex"]}]}"#),
-            ["selectors.include[0].exclude"]
-        );
-        assert_eq!(
-            fields(r#"{"ecosystems":["NPM"]}"#),
-            ["selectors.ecosystems[0]"]
-        );
-        assert_eq!(fields(r#"{"sources":["a/"]}"#), ["selectors.sources[0]"]);
-    }
-
-    #[test]
-    fn unknown_members_are_refused_by_name() {
-        let error = serde_json::from_str::<Selectors>(r#"{"product":["x"]}"#).unwrap_err();
-        assert!(error.to_string().contains("`product`"), "{error}");
-    }
-
-    #[test]
-    fn lists_are_or_members_are_and_exclude_wins() {
-        let source = Source {
-            vendor: "golang".into(),
-            stream: "vulndb".into(),
-        };
-        let facets = Facets {
-            ecosystems: vec!["golang".into()],
-            products: vec!["pkg:golang/golang.org/x/net@1".into()],
-            identifiers: vec!["CVE-1".into(), "GO-1".into()],
-            sbom_subjects: vec![],
-            recorded_at: Some("2026-11-01T00:00:00Z".parse().unwrap()),
-        };
-        let selects = |json: &str| {
-            compile(json)
-                .unwrap()
-                .matches(Kind::Advisory, &source, &facets)
-        };
-        assert!(selects("{}"));
-        assert!(selects(
-            r#"{"ecosystems":["npm","golang"],"identifiers":["CVE-1"]}"#
-        ));
-        assert!(!selects(
-            r#"{"ecosystems":["golang"],"identifiers":["CVE-2"]}"#
-        ));
-        assert!(selects(r#"{"products":["pkg:golang/golang.org/x/*"]}"#));
-        assert!(!selects(r#"{"products":["pkg:golang/golang.org/x/net"]}"#));
-        assert!(selects(r#"{"sources":["golang"]}"#));
-        assert!(selects(r#"{"sources":["golang/vulndb"]}"#));
-        assert!(!selects(r#"{"sources":["golang/other"]}"#));
-        assert!(!selects(
-            r#"{"identifiers":["CVE-1"],"exclude":[{"kinds":["advisory"]}]}"#
-        ));
-        assert!(selects(
-            r#"{"exclude":[{"kinds":["vex"],"identifiers":["CVE-1"]}]}"#
-        ));
-        assert!(!selects(r#"{"include":[{"kinds":["vex"]}]}"#));
-        assert!(selects(
-            r#"{"include":[{"kinds":["vex"]},{"identifiers":["GO-1"]}]}"#
-        ));
-        assert!(selects(r#"{"recorded":{"from":"2026-11-01T00:00:00Z"}}"#));
-        assert!(!selects(r#"{"recorded":{"to":"2026-11-01T00:00:00Z"}}"#));
-        assert!(!selects(r#"{"sbom_subjects":["x"]}"#));
-    }
-}
+mod tests;

@@ -314,6 +314,7 @@ fn process(
                     kind,
                     record_sha256,
                     subject_key: record.subject_key.clone(),
+                    tenant: job.part.owner.clone(),
                 });
                 continue;
             }

@@ -61,7 +61,7 @@ async fn parts(
     tracing::Span::current()
         .record("profile_kind", kind.as_str())
         .record("adapter", adapter.name);
-    let mut selectors = run.selectors.compile(kind).map_err(|_| {
+    let mut selectors = run.compile_selectors().map_err(|_| {
         let detail = format!("the selectors of run {} no longer compile", key.run);
         PhaseError::permanent(ErrorCode::Internal, detail)
     })?;
@@ -79,7 +79,7 @@ async fn parts(
             return Ok(Progress::OutOfTime);
         }
         let job = Job {
-            scan: export_plan::scan(&run, watermark, &selectors, part.kind),
+            scan: export_plan::scan(&run, part.owner(), watermark, &selectors, part.kind),
             run: run.clone(),
             part,
         };

@@ -3,11 +3,13 @@
 //! A request that is wrong is refused here, with every wrong member by name; one that is accepted
 //! is a `pending` run and a step to admit it. What a run was asked for never changes afterwards.
 
+mod cross_tenant;
 mod error;
 mod profiles;
 mod runs;
 mod schedules;
 
+pub use cross_tenant::MAX_APPROVALS;
 pub use error::ApiError;
 pub use export_lifecycle::quota_state;
 pub use profiles::{

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use export_adapter::Registry;
+use export_approval::ApprovalPolicy;
 use export_lifecycle::{Prepared, Submission, prepare, reserve_run};
 use export_model::{
-    ErrorCode, FieldError, Limits, Mark, MarkKey, MarkValue, QuotaState, Run, RunId, RunKey,
-    RunOptions, Selectors, Sha256Digest, Tenant, Timestamp,
+    ErrorCode, FieldError, Limits, Mark, MarkKey, MarkValue, QuotaState, RecordedApproval, Run,
+    RunId, RunKey, RunOptions, Selectors, Sha256Digest, Tenant, Timestamp,
 };
 use export_ports::{Ports, Row, Write};
 use serde::Deserialize;
 
+use crate::cross_tenant::{access, approvals_to_mark};
 use crate::{ApiError, find_profile};
 
 /// For how long a request is known by its idempotency key.
@@ -57,19 +59,22 @@ pub struct Submitted {
     pub quotas: Vec<QuotaState>,
 }
 
-/// Accepts a request for a run of `tenant` in the name of `requested_by`.
+/// Accepts a request for a run of `tenant` in the name of `requested_by`. `approvals` says whether
+/// it may name other tenants, and whose signatures count for that.
 ///
-/// The run, its mark and its counts are one transaction. So of two requests with one idempotency
+/// The run, its marks and its counts are one transaction. So of two requests with one idempotency
 /// key one makes the run, wherever they arrive, and both are told of it.
 ///
 /// # Errors
 /// Every refusal of the catalogue that a request can meet, or the ports' errors.
 /// `ERR_IDEMPOTENCY_MISMATCH` when the key was used for another request,
 /// `ERR_IDEMPOTENCY_CONFLICT` when it cannot be told what became of the one that used it, and
-/// `ERR_QUOTA_RUNS` or `ERR_QUOTA_BYTES` with [`ApiError::quota`].
+/// `ERR_QUOTA_RUNS` or `ERR_QUOTA_BYTES` with [`ApiError::quota`]. `ERR_APPROVAL_USED` when an
+/// approval that is good for one run has been used.
 pub async fn submit(
     ports: &Ports,
     registry: &Registry,
+    approvals: &ApprovalPolicy,
     tenant: &Tenant,
     requested_by: &str,
     request: RunRequest,
@@ -86,11 +91,18 @@ pub async fn submit(
         let detail = format!("no adapter of this service makes {}", profile.kind);
         return Err(ApiError::new(ErrorCode::UnknownVariant, detail));
     }
+    let access = access(approvals, tenant, &profile, &request, ports.clock.now())?;
     let submission = Submission {
         tenant: tenant.clone(),
         profile,
         selectors: request.selectors,
-        options: request.options,
+        // Envelopes are kept once, with what was found of them.
+        options: RunOptions {
+            approval: Vec::new(),
+            ..request.options
+        },
+        owners: access.owners,
+        approvals: access.approvals,
         requested_by: requested_by.to_owned(),
         traceparent: context.traceparent,
     };
@@ -106,7 +118,9 @@ pub async fn submit(
             return Ok(replayed(run));
         }
         let reservation = reserved?;
+        let uses = uses(ports, run).await?;
         let mut extra = reservation.writes;
+        extra.extend(uses);
         extra.extend(once.as_ref().map(|once| once.mark(&prepared)));
         match prepared.commit(ports, extra).await {
             Ok(run) => {
@@ -128,6 +142,35 @@ pub async fn submit(
     };
     let detail = format!("tenant {tenant} submits too many runs at once; try again");
     Err(ApiError::new(code, detail))
+}
+
+/// Says that the run's approvals are used, where they are good for one run only.
+async fn uses(ports: &Ports, run: &Run) -> Result<Vec<Write>, ApiError> {
+    let mut writes = Vec::new();
+    for approval in approvals_to_mark(&run.approvals) {
+        let RecordedApproval { grantor, nonce, .. } = approval;
+        let key = MarkKey::Approval {
+            grantor: grantor.clone(),
+            nonce: nonce.clone(),
+        };
+        let tenant = &run.key.tenant;
+        if ports.state.mark(tenant, &key).await?.is_some() {
+            let detail =
+                format!("the approval {nonce} of {grantor} was good for one run, and used");
+            return Err(ApiError::new(ErrorCode::ApprovalUsed, detail));
+        }
+        writes.push(Write::Put(Box::new(Row::Mark(Mark {
+            tenant: tenant.clone(),
+            key,
+            // It is good for nothing any more then.
+            until: Some(approval.expires_at),
+            value: MarkValue::Approval {
+                run: run.key.run.clone(),
+            },
+            rev: 0,
+        }))));
+    }
+    Ok(writes)
 }
 
 fn replayed(run: Run) -> Submitted {

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use export_model::{IndexEntry, InputHasher, Kind, Position, Sha256Digest, Source, SourceTally};
+use export_model::{
+    IndexEntry, InputHasher, Kind, Position, Sha256Digest, Source, SourceTally, Tenant,
+};
 
-/// A part of one kind, before it is a row.
+/// A part of one owner and kind, before it is a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CutPart {
+    /// Whose records; named in runs across tenants only.
+    pub owner: Option<Tenant>,
     /// The kind of its records.
     pub kind: Kind,
-    /// Counts from 0 in its kind.
+    /// Counts from 0 in its owner and kind.
     pub ordinal: u32,
     /// The first record.
     pub first: Position,
@@ -28,7 +32,7 @@ pub struct CutPart {
 pub struct Cut {
     /// The parts, in order.
     pub parts: Vec<CutPart>,
-    /// What each source gives, by kind and source.
+    /// What each source gives, by owner, kind and source.
     pub sources: Vec<(Kind, SourceTally)>,
 }
 
@@ -44,6 +48,7 @@ struct Open {
 pub struct Cutter {
     records: u64,
     bytes: u64,
+    owner: Option<Tenant>,
     kind: Kind,
     ordinal: u32,
     open: Option<Open>,
@@ -58,6 +63,7 @@ impl Cutter {
         Self {
             records,
             bytes,
+            owner: None,
             kind,
             ordinal: 0,
             open: None,
@@ -102,6 +108,12 @@ impl Cutter {
         }
     }
 
+    /// Ends the open part and goes on with another owner, which comes after all earlier ones.
+    pub fn next_owner(&mut self, owner: &Tenant) {
+        self.next_kind(self.kind);
+        self.owner = Some(owner.clone());
+    }
+
     /// Ends the open part and goes on with another kind.
     pub fn next_kind(&mut self, kind: Kind) {
         self.close();
@@ -110,6 +122,7 @@ impl Cutter {
             let records = hasher.records();
             let hash = hasher.finish();
             let tally = SourceTally {
+                owner: self.owner.clone(),
                 source,
                 records,
                 hash,
@@ -142,6 +155,7 @@ impl Cutter {
     fn close(&mut self) {
         if let Some(open) = self.open.take() {
             self.cut.parts.push(CutPart {
+                owner: self.owner.clone(),
                 kind: self.kind,
                 ordinal: self.ordinal,
                 first: open.first,
@@ -203,6 +217,39 @@ mod tests {
         );
         assert_eq!(cut.parts[1].first.id, "id3");
         assert_eq!(cut.parts[1].last.id, "id5");
+    }
+
+    #[test]
+    fn no_part_and_no_tally_crosses_an_owner() {
+        let (acme, globex): (Tenant, Tenant) = ("acme".parse().unwrap(), "globex".parse().unwrap());
+        let mut cutter = Cutter::new(Kind::Advisory, 10, 1000);
+        for owner in [&acme, &globex] {
+            cutter.next_owner(owner);
+            for kind in [Kind::Advisory, Kind::Vex] {
+                cutter.next_kind(kind);
+                cutter.add(entry(0, 1));
+            }
+        }
+        let cut = cutter.finish();
+        let expected = [
+            (Some(acme.clone()), Kind::Advisory),
+            (Some(acme), Kind::Vex),
+            (Some(globex.clone()), Kind::Advisory),
+            (Some(globex), Kind::Vex),
+        ];
+        let parts: Vec<_> = cut
+            .parts
+            .iter()
+            .map(|part| (part.owner.clone(), part.kind))
+            .collect();
+        assert_eq!(parts, expected);
+        assert!(cut.parts.iter().all(|part| part.ordinal == 0));
+        let tallies: Vec<_> = cut
+            .sources
+            .iter()
+            .map(|(kind, tally)| (tally.owner.clone(), *kind))
+            .collect();
+        assert_eq!(tallies, expected);
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use export_lifecycle::{Held, PhaseError, transact};
+use export_lifecycle::{Held, NoSuchState, PhaseError, transact, watermark};
 use export_model::{
-    AsOf, CompiledSelectors, ErrorCode, Kind, Part, Run, RunKey, RunStatus, Timestamp, WorkId,
+    CompiledSelectors, ErrorCode, Kind, Part, Run, RunKey, RunStatus, Tenant, Timestamp, WorkId,
 };
 use export_ports::{Evidence, Ports, Scan, Write};
 use export_telemetry as telemetry;
@@ -21,15 +21,21 @@ const PAGE: usize = 10_000;
 /// How often the walk looks whether its run is still wanted.
 const LOOK_MILLIS: u64 = 200;
 
-/// The read that a run makes for records of `kind`.
+/// The read that a run makes for `owner`'s records of `kind`.
 ///
 /// Findings are read without a watermark: they belong to a snapshot that is frozen as soon as a
 /// run refers to it, so it has only one state.
 #[must_use]
-pub fn scan(run: &Run, watermark: u64, selectors: &CompiledSelectors, kind: Kind) -> Scan {
+pub fn scan(
+    run: &Run,
+    owner: &Tenant,
+    watermark: u64,
+    selectors: &CompiledSelectors,
+    kind: Kind,
+) -> Scan {
     let finding = kind == Kind::Finding;
     Scan {
-        tenant: run.key.tenant.clone(),
+        tenant: owner.clone(),
         kind,
         watermark: if finding {
             i64::MAX.unsigned_abs()
@@ -53,7 +59,11 @@ pub(crate) async fn plan(ports: &Ports, held: &Held) -> Result<(), PhaseError> {
     async {
         let run = wanted(ports, &key).await?;
         let started = ports.clock.now();
-        let watermark = watermark(ports, &run).await?;
+        let watermark = watermark(ports, run.owners(), run.options.as_of)
+            .await?
+            .map_err(|NoSuchState(what)| {
+                PhaseError::permanent(ErrorCode::AsOfUnknown, format!("as_of {what}"))
+            })?;
         let mut selectors = compile(&run)?;
         let sboms = resolve_sboms(ports, &run, watermark, &mut selectors).await?;
         let cut = walk(ports, held, &run, watermark, &selectors).await?;
@@ -70,30 +80,8 @@ async fn wanted(ports: &Ports, key: &RunKey) -> Result<Run, PhaseError> {
     }
 }
 
-async fn watermark(ports: &Ports, run: &Run) -> Result<u64, PhaseError> {
-    let tenant = &run.key.tenant;
-    let newest = ports.ledger.watermark(tenant).await?;
-    let unknown = |detail: String| PhaseError::permanent(ErrorCode::AsOfUnknown, detail);
-    match run.options.as_of {
-        None => Ok(newest),
-        Some(AsOf::Watermark(wanted)) if wanted <= newest => Ok(wanted),
-        Some(AsOf::Watermark(wanted)) => Err(unknown(format!(
-            "as_of names watermark {wanted}, but the ledger's newest is {newest}"
-        ))),
-        Some(AsOf::Time(time)) => ports
-            .ledger
-            .watermark_at(tenant, time)
-            .await?
-            .ok_or_else(|| {
-                unknown(format!(
-                    "as_of names {time}, before the ledger's first import"
-                ))
-            }),
-    }
-}
-
 fn compile(run: &Run) -> Result<CompiledSelectors, PhaseError> {
-    run.selectors.compile(run.profile.kind).map_err(|errors| {
+    run.compile_selectors().map_err(|errors| {
         let detail = errors
             .iter()
             .map(|error| format!("{} {}", error.field, error.message))
@@ -103,23 +91,41 @@ fn compile(run: &Run) -> Result<CompiledSelectors, PhaseError> {
     })
 }
 
+/// The SBOMs that selectors name: of the run's tenant by subject, of several owners one by one.
+#[derive(Clone, Default)]
+struct Sboms {
+    own: BTreeMap<String, Vec<String>>,
+    of: Vec<(Tenant, String)>,
+}
+
 /// Findings name SBOMs by `_id`, requests usually by subject: adds the ids behind the subjects.
+///
+/// A run across tenants has no findings, and an SBOM is known by its subject without this. So
+/// nothing is added there, which also keeps one owner's ids out of what is read of another.
 async fn resolve_sboms(
     ports: &Ports,
     run: &Run,
     watermark: u64,
     selectors: &mut CompiledSelectors,
-) -> Result<BTreeMap<String, Vec<String>>, PhaseError> {
-    let mut resolved = BTreeMap::new();
-    for subject in selectors.sbom_subjects() {
-        let ids = ports
-            .ledger
-            .sboms(&run.key.tenant, &subject, watermark)
-            .await?;
-        resolved.insert(subject, ids);
+) -> Result<Sboms, PhaseError> {
+    let mut sboms = Sboms::default();
+    for owner in run.owners() {
+        for subject in selectors.sbom_subjects() {
+            let ids = ports.ledger.sboms(owner, &subject, watermark).await?;
+            if run.is_cross_tenant() {
+                sboms
+                    .of
+                    .extend(ids.into_iter().map(|id| (owner.clone(), id)));
+            } else {
+                sboms.own.insert(subject, ids);
+            }
+        }
     }
-    selectors.extend_sbom_subjects(|subject| resolved.get(subject).cloned().unwrap_or_default());
-    Ok(resolved)
+    sboms.of.sort_unstable();
+    sboms.of.dedup();
+    let own = &sboms.own;
+    selectors.extend_sbom_subjects(|subject| own.get(subject).cloned().unwrap_or_default());
+    Ok(sboms)
 }
 
 /// The kinds that a run exports, in canonical order.
@@ -145,9 +151,15 @@ async fn walk(
         config.bytes_per_part,
     );
     let mut looked = ports.clock.now();
-    for kind in kinds(run, selectors) {
+    let kinds = kinds(run, selectors);
+    let of = |owner| kinds.iter().map(move |kind| (owner, *kind));
+    let groups: Vec<(&Tenant, Kind)> = run.owners().iter().flat_map(of).collect();
+    for (owner, kind) in groups {
+        if run.is_cross_tenant() {
+            cutter.next_owner(owner);
+        }
         cutter.next_kind(kind);
-        let scan = scan(run, watermark, selectors, kind);
+        let scan = scan(run, owner, watermark, selectors, kind);
         let evidence: &dyn Evidence = match kind {
             Kind::Finding => &*ports.policy,
             _ => &*ports.ledger,
@@ -188,7 +200,7 @@ async fn commit(
     key: &RunKey,
     started: Timestamp,
     watermark: u64,
-    sboms: BTreeMap<String, Vec<String>>,
+    sboms: Sboms,
     cut: Cut,
 ) -> Result<(), PhaseError> {
     let parts: Vec<Part> = cut
@@ -199,6 +211,7 @@ async fn commit(
             run: key.clone(),
             index,
             ordinal: part.ordinal,
+            owner: part.owner,
             kind: part.kind,
             first: part.first,
             last: part.last,
@@ -220,7 +233,8 @@ async fn commit(
         run.started_at = Some(started);
         run.watermark = Some(watermark);
         run.sources = cut.sources.clone();
-        run.sboms = sboms.clone();
+        run.sboms = sboms.own.clone();
+        run.sboms_of = sboms.of.clone();
         run.parts = count;
         run.parts_left = count;
         run.records_planned = parts.iter().map(|part| part.records).sum();

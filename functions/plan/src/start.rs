@@ -75,6 +75,8 @@ async fn accept(ports: &Ports, schedule: &Schedule) -> Result<(Prepared, Reserva
         profile,
         selectors: schedule.selectors.clone(),
         options: schedule.options.clone(),
+        owners: Vec::new(),
+        approvals: Vec::new(),
         requested_by: format!("schedule:{}", schedule.id),
         traceparent: None,
     };

@@ -10,7 +10,7 @@ use export_bundle::manifest::{
 };
 use export_bundle::provenance::{Builder, ProvenanceInputs};
 use export_lifecycle::PhaseError;
-use export_model::{ErrorCode, Kind, Run, Sha256Digest, Timestamp};
+use export_model::{ErrorCode, Kind, Run, Sha256Digest, Tenant, Timestamp};
 use export_ports::SignerLevel;
 
 use crate::payload::{PayloadFile, internal};
@@ -25,9 +25,15 @@ pub(crate) fn manifest(
 ) -> Manifest {
     let files: Vec<_> = files.iter().map(|file| file.entry.clone()).collect();
     let mut by_kind: BTreeMap<Kind, u64> = BTreeMap::new();
+    let mut by_tenant: BTreeMap<Tenant, u64> =
+        run.owners.iter().map(|owner| (owner.clone(), 0)).collect();
     for file in &files {
         if let (Some(kind), Some(records)) = (file.record_kind(), file.records) {
             *by_kind.entry(kind).or_default() += records;
+            let owner = file.record_owner().and_then(|owner| owner.parse().ok());
+            if let Some(sum) = owner.and_then(|owner: Tenant| by_tenant.get_mut(&owner)) {
+                *sum += records;
+            }
         }
     }
     let (_, variant) = run.profile.kind.adapter_and_variant();
@@ -54,6 +60,7 @@ pub(crate) fn manifest(
         counts: Counts {
             records: by_kind.values().sum(),
             by_kind,
+            by_tenant,
             quarantined,
         },
         content_digest: content_digest(&files),
@@ -91,7 +98,9 @@ pub(crate) fn statement(
         let detail = format!("no adapter of this process makes {kind}");
         PhaseError::permanent(ErrorCode::UnknownVariant, detail)
     })?;
-    let mut sboms: Vec<_> = run.sboms.values().flatten().cloned().collect();
+    let own = run.sboms.values().flatten();
+    let mut sboms: Vec<_> = own.map(|id| (run.key.tenant.clone(), id.clone())).collect();
+    sboms.extend(run.sboms_of.iter().cloned());
     sboms.sort_unstable();
     sboms.dedup();
     ProvenanceInputs {
@@ -108,6 +117,7 @@ pub(crate) fn statement(
         profile_kind: kind,
         selectors: run.selectors.clone(),
         options: run.options.clone(),
+        approvals: run.approvals.clone(),
         adapter: (adapter.name.to_owned(), adapter.version.to_owned()),
         exporter_version: VERSION.to_owned(),
         compression_level: run.profile.config.compression.level,

@@ -4,7 +4,7 @@
 //! A line holds nothing of the run, of the ledger's sequence or of time: two ledgers with the same
 //! records give the same bytes.
 
-use export_model::{Kind, Part, Position, Sha256Digest};
+use export_model::{Kind, Part, Position, Sha256Digest, Tenant};
 use serde::{Deserialize, Serialize};
 
 use super::LineError;
@@ -28,12 +28,15 @@ pub struct InputLine {
     pub kind: Kind,
     /// The last record.
     pub last: InputPosition,
-    /// Counts from 0 in the bundle.
+    /// Counts from 0 in the bundle, in canonical order.
     pub part: u32,
     /// How many of the records were quarantined.
     pub quarantined: u64,
     /// How many records, quarantined ones included.
     pub records: u64,
+    /// Whose records; only in bundles across tenants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Tenant>,
 }
 
 /// A place in canonical order, spelt as records spell it.
@@ -87,6 +90,7 @@ impl InputLine {
             part: part.index,
             quarantined,
             records: part.records,
+            tenant: part.owner.clone(),
         }
     }
 
@@ -133,6 +137,7 @@ mod tests {
             part: 3,
             quarantined: 0,
             records: 2,
+            tenant: None,
         }
     }
 
@@ -151,6 +156,15 @@ mod tests {
         export_canonical::record::check(text, &export_canonical::record::Limits::default())
             .unwrap();
         assert_eq!(InputLine::parse(text).unwrap(), line());
+        let owned = InputLine {
+            tenant: Some("acme".parse().unwrap()),
+            ..line()
+        };
+        let bytes = String::from_utf8(owned.to_line().unwrap()).unwrap();
+        assert!(
+            bytes.ends_with(",\"records\":2,\"tenant\":\"acme\"}\n"),
+            "{bytes}"
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! `payload/quarantine.jsonl.zst`: a line for every record that broke a guardrail and was left
-//! out, in canonical order (kind, then subject, then id).
+//! out, in canonical order (tenant, then kind, subject and id).
 
 use export_model::QuarantinedRecord;
 
@@ -42,6 +42,7 @@ mod tests {
             kind: Kind::Advisory,
             record_sha256: Sha256Digest::of(b""),
             subject_key: "CVE-1".into(),
+            tenant: None,
         };
         let bytes = to_line(&record).unwrap();
         assert_eq!(

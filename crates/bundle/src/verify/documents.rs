@@ -13,7 +13,7 @@ use super::Trust;
 use super::report::Problems;
 use crate::manifest::{MAX_MANIFEST_BYTES, Manifest};
 use crate::paths::{
-    DOCUMENTS, MANIFEST, MANIFEST_BUNDLE, MANIFEST_SIGNATURE, PROVENANCE, PROVENANCE_BUNDLE,
+    DOCUMENTS, MANIFEST, MANIFEST_BUNDLE, MANIFEST_SIGNATURE, PROVENANCE, PROVENANCE_BUNDLE, shown,
 };
 use crate::provenance::{CONTENT_SUBJECT, ProvenanceSummary};
 
@@ -358,5 +358,24 @@ fn check_provenance(
             "it is about another export.json or another content",
         );
     }
+    if let Some(manifest) = manifest
+        && let Some(tenant) = not_approved(manifest, &statement)
+        && !problems.names(MANIFEST)
+    {
+        problems.add(
+            ErrorCode::Altered,
+            Some(PROVENANCE),
+            format!("it names no approval of tenant {}", shown(tenant)),
+        );
+    }
     Some(statement.builder_id)
+}
+
+/// A tenant whose evidence was exported by another one, without an approval.
+fn not_approved<'a>(manifest: &'a Manifest, statement: &ProvenanceSummary) -> Option<&'a str> {
+    let own = manifest.run.tenant.as_str();
+    manifest
+        .owners()?
+        .into_iter()
+        .find(|owner| *owner != own && !statement.grantors.iter().any(|grantor| grantor == owner))
 }

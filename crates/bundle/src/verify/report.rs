@@ -40,7 +40,7 @@ pub struct Problem {
 pub struct Summary {
     /// The run that made it.
     pub run_id: RunId,
-    /// Whose evidence it is.
+    /// Whose run it is; whose evidence, too, unless there is `by_tenant`.
     pub tenant: Tenant,
     /// The profile's name.
     pub profile: String,
@@ -54,6 +54,9 @@ pub struct Summary {
     pub records: u64,
     /// The same by kind.
     pub by_kind: BTreeMap<Kind, u64>,
+    /// The same by the tenant that owns them, in bundles across tenants.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_tenant: BTreeMap<Tenant, u64>,
     /// Records that were left out, by code.
     pub quarantined: BTreeMap<String, u64>,
     /// The content digest.
@@ -79,6 +82,7 @@ impl Summary {
             watermark: manifest.run.as_of.watermark,
             records: manifest.counts.records,
             by_kind: manifest.counts.by_kind.clone(),
+            by_tenant: manifest.counts.by_tenant.clone(),
             quarantined: manifest.counts.quarantined.clone(),
             content_digest: manifest.content_digest,
             files: manifest.files.len() as u64,

@@ -1,3 +1,4 @@
+mod across;
 mod contents;
 mod speed;
 mod tampering;

@@ -290,7 +290,7 @@ mod tests {
             include in prop::collection::vec(criteria(), 0..3),
             exclude in prop::collection::vec(criteria(), 0..3),
         ) -> CompiledSelectors {
-            CompiledSelectors { base, include, exclude }
+            CompiledSelectors { base, include, exclude, tenants: Vec::new() }
         }
     }
 

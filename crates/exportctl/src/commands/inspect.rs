@@ -38,6 +38,9 @@ fn tell(output: &Output, bundle: &Path, inspection: &Inspection) {
         ),
     );
     add("watermark", summary.watermark.to_string());
+    for (tenant, records) in &summary.by_tenant {
+        add("records of", format!("{tenant}: {}", grouped(*records)));
+    }
     for (kind, records) in &summary.by_kind {
         add(kind.as_str(), format!("{} records", grouped(*records)));
     }

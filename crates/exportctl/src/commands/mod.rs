@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 mod adapters;
+mod approval;
 mod docs;
 mod import;
 mod inspect;
@@ -9,6 +10,7 @@ mod ledger;
 mod profile;
 mod run;
 mod runs;
+mod selecting;
 mod verify;
 
 use std::io::Read;
@@ -37,6 +39,7 @@ pub(crate) async fn execute(
         Command::Inspect { bundle } => inspect::execute(output, &bundle),
         Command::Unpack(args) => verify::unpack(settings, output, &args),
         Command::Keys(command) => keys::execute(settings, output, command),
+        Command::Approval(command) => approval::execute(settings, output, command).await,
         Command::Adapters => Ok(adapters::execute(output)),
         Command::Docs { page } => docs::execute(output, &page),
     }

@@ -1,5 +1,6 @@
 //! `exportctl run`
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -8,12 +9,12 @@ use std::sync::Arc;
 use export_adapter::Registry;
 use export_api::{RunRequest, SubmitContext};
 use export_embedded::Home;
-use export_model::{
-    AsOf, ErrorCode, FieldError, RecordedWindow, Run, RunOptions, RunStatus, Selectors, Timestamp,
-};
+use export_model::{AsOf, ErrorCode, Kind, Run, RunOptions, RunStatus, Selectors, Tenant};
 use serde_json::{Value, json};
 
-use super::{is_standard_input, request};
+use super::approval::{approval_policy, approvals};
+use super::is_standard_input;
+use super::selecting::{invalid, selectors};
 use crate::cli::{RunArgs, default_workers};
 use crate::failure::Failed;
 use crate::host::Host;
@@ -26,12 +27,13 @@ pub(super) async fn execute(
     output: &Output,
     args: RunArgs,
 ) -> Result<u8, Failed> {
-    let request = RunRequest {
+    let mut request = RunRequest {
         profile: args.profile.clone(),
-        selectors: selectors(&args)?,
+        selectors: selectors(&args.selecting)?,
         options: RunOptions {
             policy_snapshot_id: args.policy_snapshot.clone(),
             as_of: args.as_of.as_deref().map(as_of).transpose()?,
+            approval: approvals(&args.approvals)?,
         },
     };
     let to_stdout = args.out.as_deref().is_some_and(is_standard_input);
@@ -45,14 +47,24 @@ pub(super) async fn execute(
     }
     let home = settings.open_home()?;
     let tenant = only_tenant(&home, args.tenant.tenant.as_deref()).await?;
+    include_tenants(&mut request.selectors, &tenant, &args.include_tenants)?;
+    let policy = approval_policy(&home, args.cross_tenant)?;
     let (ports, signer) = ports(&home);
     // A missing password is better told before the work than after it.
     signer.open().map_err(key_failed)?;
     let registry = Arc::new(Registry::default());
     let context = SubmitContext::default();
-    let run = export_api::submit(&ports, &registry, &tenant, &user(), request, context)
-        .await?
-        .run;
+    let run = export_api::submit(
+        &ports,
+        &registry,
+        &policy,
+        &tenant,
+        &user(),
+        request,
+        context,
+    )
+    .await?
+    .run;
     output.note(&format!(
         "run {} of {} for {tenant}",
         run.key.run, args.profile
@@ -113,60 +125,22 @@ pub(super) fn user() -> String {
         .unwrap_or_else(|| "exportctl".to_owned())
 }
 
-fn selectors(args: &RunArgs) -> Result<Selectors, Failed> {
-    if let Some(file) = &args.selectors {
-        return request(file, "set of selectors");
+/// The run's own tenant and those that were named beside it.
+fn include_tenants(
+    selectors: &mut Selectors,
+    own: &Tenant,
+    others: &[String],
+) -> Result<(), Failed> {
+    if others.is_empty() {
+        return Ok(());
     }
-    let list = |values: &[String]| (!values.is_empty()).then(|| values.to_vec());
-    let exclude: Vec<Selectors> = [
-        Selectors {
-            kinds: list(&args.exclude_kinds),
-            ..Selectors::default()
-        },
-        Selectors {
-            ecosystems: list(&args.exclude_ecosystems),
-            ..Selectors::default()
-        },
-        Selectors {
-            products: list(&args.exclude_products),
-            ..Selectors::default()
-        },
-        Selectors {
-            sbom_subjects: list(&args.exclude_sbom_subjects),
-            ..Selectors::default()
-        },
-        Selectors {
-            identifiers: list(&args.exclude_identifiers),
-            ..Selectors::default()
-        },
-        Selectors {
-            sources: list(&args.exclude_sources),
-            ..Selectors::default()
-        },
-    ]
-    .into_iter()
-    .filter(|set| *set != Selectors::default())
-    .collect();
-    let from = time("--recorded-from", args.recorded_from.as_deref())?;
-    let to = time("--recorded-to", args.recorded_to.as_deref())?;
-    Ok(Selectors {
-        kinds: list(&args.kinds),
-        ecosystems: list(&args.ecosystems),
-        products: list(&args.products),
-        sbom_subjects: list(&args.sbom_subjects),
-        identifiers: list(&args.identifiers),
-        sources: list(&args.sources),
-        recorded: (from.is_some() || to.is_some()).then_some(RecordedWindow { from, to }),
-        include: None,
-        exclude: (!exclude.is_empty()).then_some(exclude),
-        tenants: None,
-    })
-}
-
-fn time(flag: &str, text: Option<&str>) -> Result<Option<Timestamp>, Failed> {
-    text.map(str::parse)
-        .transpose()
-        .map_err(|e: export_model::TimestampError| invalid(flag, e.to_string()))
+    if selectors.tenants.is_some() {
+        let detail = "--include-tenant and `tenants` in --selectors say the same; give one";
+        return Err(Failed::new(ErrorCode::Usage, detail));
+    }
+    let names = std::iter::once(own.to_string()).chain(others.iter().cloned());
+    selectors.tenants = Some(names.collect());
+    Ok(())
 }
 
 fn as_of(text: &str) -> Result<AsOf, Failed> {
@@ -177,17 +151,6 @@ fn as_of(text: &str) -> Result<AsOf, Failed> {
         let message = format!("`{text}` is neither a watermark nor an RFC 3339 time");
         invalid("--as-of", message)
     })
-}
-
-fn invalid(flag: &str, message: String) -> Failed {
-    Failed {
-        code: ErrorCode::InvalidRequest,
-        detail: format!("{flag}: {message}"),
-        fields: vec![FieldError {
-            field: flag.to_owned(),
-            message,
-        }],
-    }
 }
 
 /// Where the home keeps a completed run's archive.
@@ -250,11 +213,19 @@ fn open_to_others(_file: &File) -> io::Result<()> {
 
 /// What scripts get of a run.
 pub(super) fn result_value(home: &Home, run: &Run, out: Option<&Path>) -> Value {
+    let approvals = run.approvals.iter().map(|approval| {
+        json!({
+            "grantor": approval.grantor,
+            "nonce": approval.nonce,
+            "key_fingerprint": approval.key_fingerprint,
+            "sha256": approval.sha256,
+        })
+    });
     let archive = run.archive.as_ref();
     let path = out
         .map(Path::to_path_buf)
         .or_else(|| archive.map(|archive| home.object_path(&archive.object)));
-    json!({
+    let mut value = json!({
         "run_id": run.key.run,
         "tenant": run.key.tenant,
         "profile": run.profile.name,
@@ -278,7 +249,12 @@ pub(super) fn result_value(home: &Home, run: &Run, out: Option<&Path>) -> Value 
         "size_bytes": archive.map(|archive| archive.size),
         "failure": run.failure,
         "cancellation": run.cancellation,
-    })
+    });
+    if run.is_cross_tenant() {
+        value["tenants"] = json!(run.owners());
+        value["approvals"] = approvals.collect();
+    }
+    value
 }
 
 /// What people get of a run.
@@ -295,12 +271,9 @@ pub(super) fn summary(output: &Output, home: &Home, run: &Run, out: Option<&Path
     );
     let mut rows = vec![vec!["run".to_owned(), run.key.run.to_string()]];
     let mut add = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
-    let mut kinds: Vec<(export_model::Kind, u64)> = Vec::new();
+    let mut kinds: BTreeMap<Kind, u64> = BTreeMap::new();
     for (kind, tally) in &run.sources {
-        match kinds.last_mut() {
-            Some((last, records)) if last == kind => *records += tally.records,
-            _ => kinds.push((*kind, tally.records)),
-        }
+        *kinds.entry(*kind).or_default() += tally.records;
     }
     let kinds: Vec<_> = kinds
         .iter()
@@ -315,6 +288,14 @@ pub(super) fn summary(output: &Output, home: &Home, run: &Run, out: Option<&Path
             format!("{records} ({})", kinds.join(", "))
         },
     );
+    if run.is_cross_tenant() {
+        let owners: Vec<_> = run.owners().iter().map(ToString::to_string).collect();
+        add("of tenants", owners.join(", "));
+    }
+    for approval in &run.approvals {
+        let who = &approval.grantor;
+        add("approved by", format!("{who} ({})", approval.nonce));
+    }
     if run.quarantined > 0 {
         add("quarantined", grouped(run.quarantined));
     }

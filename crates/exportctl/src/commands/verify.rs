@@ -157,6 +157,9 @@ fn tell(output: &Output, bundle: &Path, report: &Report) -> u8 {
     {
         add("run", format!("{} of {}", summary.run_id, summary.profile));
         add("tenant", summary.tenant.to_string());
+        for (tenant, records) in &summary.by_tenant {
+            add("records of", format!("{tenant}: {}", grouped(*records)));
+        }
         let kinds: Vec<_> = summary
             .by_kind
             .iter()

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // These are tests,
 #![allow(clippy::print_stderr, clippy::print_stdout)] // and say what they skip.
 
+mod approvals;
 mod documentation;
 mod empty;
 mod evidence;

@@ -148,6 +148,7 @@ pub(super) async fn selectors<S: Evidence + LedgerWriter>(store: &S) {
                 base: base.clone(),
                 include: include.iter().map(|c| (*c).clone()).collect(),
                 exclude: exclude.iter().map(|c| (*c).clone()).collect(),
+                tenants: Vec::new(),
             };
         let any = &Criteria::default();
         wanted.push(selectors(one, &[], &[]));

@@ -55,12 +55,19 @@ struct Open {
     broken: bool,
 }
 
+/// The newest record. Files of one owner and kind come one after the other; those of owners may
+/// come in another order than owners have, because `-` and `.` sort before `/`.
+struct Newest {
+    owner: String,
+    kind: Kind,
+    position: Position,
+}
+
 /// What is known up to the frame whose turn it is.
 #[derive(Default)]
 pub(super) struct Chain {
     open: Option<Open>,
-    /// The newest record of its kind, over all files.
-    last: Option<(Kind, Position)>,
+    last: Option<Newest>,
     scratch: RecordLines,
     kept_bytes: usize,
     /// How large `kept_bytes` may become.
@@ -103,13 +110,9 @@ impl Chain {
                 open.sha.update(content);
             }
             let outcome = match role {
-                Role::Records(kind) => self.records(
-                    &mut open,
-                    kind,
-                    manifest.run.tenant.as_str(),
-                    content,
-                    lines,
-                ),
+                Role::Records(kind) => {
+                    self.records(&mut open, kind, manifest.owner_of(entry), content, lines)
+                }
                 Role::Inputs if self.inputs.len() + content.len() > LISTED_BYTES => {
                     Err("it is longer than any list of parts".to_owned())
                 }
@@ -157,8 +160,12 @@ impl Chain {
         let last = self
             .last
             .as_ref()
-            .filter(|(kind, _)| open.first.is_some() && role == Role::Records(*kind))
-            .map(|(_, position)| position.clone());
+            .filter(|last| {
+                open.first.is_some()
+                    && role == Role::Records(last.kind)
+                    && last.owner == manifest.owner_of(entry)
+            })
+            .map(|last| last.position.clone());
         let mut broken = open.broken;
         if !broken {
             let digest = Sha256Digest(open.sha.finalize());
@@ -253,7 +260,7 @@ impl Chain {
         open.sha.update(b"\n");
         checked.map_err(|what| numbered(open.lines, what))?;
         if let Some(record) = scratch.lines.first() {
-            self.record(open, kind, &scratch, record, digest)
+            self.record(open, (tenant, kind), &scratch, record, digest)
                 .map_err(|what| numbered(open.lines, what))?;
             open.lines += 1;
         }
@@ -262,7 +269,7 @@ impl Chain {
             let digest = open.sha.update_with_digest(line).into();
             open.sha.update(b"\n");
             rest = after.get(1..).unwrap_or_default();
-            self.record(open, kind, &lines.records, record, digest)
+            self.record(open, (tenant, kind), &lines.records, record, digest)
                 .map_err(|what| numbered(open.lines, what))?;
             open.lines += 1;
         }
@@ -278,14 +285,18 @@ impl Chain {
     fn record(
         &mut self,
         open: &mut Open,
-        kind: Kind,
+        (owner, kind): (&str, Kind),
         source: &RecordLines,
         record: &RecordLine,
         digest: Sha256Digest,
     ) -> Result<(), String> {
         let (subject, id) = source.key(record);
         match &mut self.last {
-            Some((last_kind, last)) if *last_kind == kind => {
+            Some(Newest {
+                owner: last_owner,
+                kind: last_kind,
+                position: last,
+            }) if *last_kind == kind && last_owner == owner => {
                 if (last.subject_key.as_str(), last.id.as_str()) >= (subject, id) {
                     return Err(format!("the record `{id}` is out of canonical order"));
                 }
@@ -295,7 +306,11 @@ impl Chain {
                 last.id.push_str(id);
             }
             other => {
-                *other = Some((kind, position(subject, id)));
+                *other = Some(Newest {
+                    owner: owner.to_owned(),
+                    kind,
+                    position: position(subject, id),
+                });
             }
         }
         if open.first.is_none() {

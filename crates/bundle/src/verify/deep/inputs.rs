@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use export_canonical::record::{Limits, check};
-use export_model::{InputHasher, Kind, Position, ProfileKind, QuarantinedRecord, Sha256Digest};
+use export_model::{
+    InputHasher, Kind, Position, ProfileKind, QuarantinedRecord, Sha256Digest, Tenant,
+};
 
 use super::chain::{Chain, FileHash, FileResult, Kept};
 use super::problem;
@@ -27,7 +29,7 @@ pub(super) fn compare(manifest: &Manifest, chain: &mut Chain, snapshot: &[u8]) {
             return;
         }
     };
-    if let Err(what) = check_order(&inputs) {
+    if let Err(what) = check_order(&inputs).and_then(|()| check_owners(manifest, &inputs)) {
         chain.problems.push(problem(INPUTS, what));
         return;
     }
@@ -92,16 +94,35 @@ fn lines<T>(text: &[u8], parse: impl Fn(&[u8]) -> Result<T, String>) -> Result<V
 
 /// Parts are numbered from 0, in canonical order, and do not overlap.
 fn check_order(inputs: &[InputLine]) -> Result<(), String> {
-    let mut previous: Option<(Kind, Position)> = None;
+    let mut previous: Option<(Option<&Tenant>, Kind, Position)> = None;
     for (index, input) in inputs.iter().enumerate() {
         let (first, last) = (input.first.position(), input.last.position());
-        let after = previous
-            .as_ref()
-            .is_none_or(|(kind, last)| (kind, last) < (&input.kind, &first));
+        let after = previous.as_ref().is_none_or(|(owner, kind, last)| {
+            (*owner, kind, last) < (input.tenant.as_ref(), &input.kind, &first)
+        });
         if usize::try_from(input.part) != Ok(index) || first > last || !after {
             return Err(format!("line {}: the part is out of order", index + 1));
         }
-        previous = Some((input.kind, last));
+        previous = Some((input.tenant.as_ref(), input.kind, last));
+    }
+    Ok(())
+}
+
+/// Every part names one of the bundle's owners where there are several, and none where not.
+fn check_owners(manifest: &Manifest, inputs: &[InputLine]) -> Result<(), String> {
+    let owners = manifest.owners();
+    for (index, input) in inputs.iter().enumerate() {
+        let fits = match (&owners, &input.tenant) {
+            (None, None) => true,
+            (Some(owners), Some(tenant)) => owners.contains(tenant.as_str()),
+            _ => false,
+        };
+        if !fits {
+            let line = index + 1;
+            return Err(format!(
+                "line {line}: the part is of no tenant that it can be of"
+            ));
+        }
     }
     Ok(())
 }
@@ -114,7 +135,12 @@ fn check_quarantine(
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for (index, record) in list.iter().enumerate() {
         let key = |record: &QuarantinedRecord| {
-            (record.kind, record.subject_key.clone(), record.id.clone())
+            (
+                record.tenant.clone(),
+                record.kind,
+                record.subject_key.clone(),
+                record.id.clone(),
+            )
         };
         if index > 0
             && list
@@ -146,7 +172,7 @@ fn take_part<'a>(rest: &mut &'a [QuarantinedRecord], input: &InputLine) -> &'a [
         .iter()
         .take_while(|record| {
             let at = position(record);
-            record.kind == input.kind && first <= at && at <= last
+            record.tenant == input.tenant && record.kind == input.kind && first <= at && at <= last
         })
         .count();
     let (part, after) = rest.split_at(count);
@@ -179,6 +205,12 @@ fn check_part(
         (Some(path), None) => return Err(format!("it names {path}, which is no file of records")),
         (Some(_), Some(result)) => {
             let entry = manifest.files.get(result.index);
+            if entry.is_some_and(|entry| {
+                entry.record_kind() != Some(input.kind)
+                    || entry.record_owner() != input.tenant.as_ref().map(Tenant::as_str)
+            }) {
+                return Err("its file is another tenant's or of another kind".to_owned());
+            }
             let records = entry.and_then(|entry| entry.records).unwrap_or(0);
             let content = entry.map_or(0, |entry| entry.content_size);
             (

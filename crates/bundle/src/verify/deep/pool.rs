@@ -114,9 +114,12 @@ pub(super) fn work(
                 };
                 // Memory that nobody wants back is simply freed.
                 let _ = used.try_send(frame.compressed);
-                let role = manifest.files.get(file).map_or(Role::Other, Role::of);
+                let (role, owner) = match manifest.files.get(file) {
+                    Some(entry) => (Role::of(entry), manifest.owner_of(entry)),
+                    None => (Role::Other, ""),
+                };
                 if decompressed.is_ok() {
-                    check_frame(&content, role, manifest.run.tenant.as_str(), &mut lines);
+                    check_frame(&content, role, owner, &mut lines);
                 }
                 shared.in_turn(turn, |chain| match decompressed {
                     Ok(()) => chain.frame(manifest, file, &content, &lines),

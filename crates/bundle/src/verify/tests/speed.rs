@@ -48,6 +48,7 @@ fn sample() -> Sample {
         .split_inclusive(|byte| *byte == b'\n')
         .map(|line| line.strip_suffix(b"\n").unwrap())
         .map(|line| Record {
+            owner: "acme",
             kind: Kind::Advisory,
             position: Position {
                 subject_key: member(line, "subject_key"),
@@ -61,6 +62,7 @@ fn sample() -> Sample {
         records,
         records_per_part: 50_000,
         kind: ProfileKind::JsonRaw,
+        owners: Vec::new(),
     }
 }
 
