@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Approval(ApprovalCommand),
     /// What this version can produce
     Adapters,
+    /// Serve the API, and do its runs, until stopped
+    Serve(Box<ServeArgs>),
     /// Print generated pages of the documentation
     #[command(hide = true)]
     Docs {
@@ -79,6 +81,10 @@ impl Command {
         let asked = match self {
             Self::Run(args) => args.workers,
             Self::Runs(RunsCommand::Resume { workers }) => *workers,
+            // Downloads read beside the parts that are written.
+            Self::Serve(args) => {
+                return usize::from(args.workers.unwrap_or_else(default_workers)) + 12;
+            }
             _ => Some(1),
         };
         usize::from(asked.unwrap_or_else(default_workers))
@@ -324,6 +330,76 @@ pub(crate) struct UnpackArgs {
     /// The signer's public key, PEM [default: the keys that the home trusts]
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+}
+
+/// What a process of the service does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Role {
+    /// Answers requests
+    Api,
+    /// Does the runs
+    Worker,
+    /// Both
+    All,
+}
+
+impl Role {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Worker => "worker",
+            Self::All => "all",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// What this process does; several may share one home
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    pub(crate) role: Role,
+    /// The address and port to listen on; port 0 takes a free one
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8750",
+        env = "EXPORT_LISTEN"
+    )]
+    pub(crate) listen: String,
+    /// The URL that clients reach the service by, as DPoP proofs name it [default: the address]
+    #[arg(long, value_name = "URL", env = "EXPORT_PUBLIC_URL")]
+    pub(crate) public_url: Option<String>,
+    /// The Authority's key set, a URL or a file [default: a dev authority of this machine's own]
+    #[arg(long, value_name = "URL|FILE", env = "EXPORT_JWKS", requires_all = ["issuer", "audience"])]
+    pub(crate) jwks: Option<String>,
+    /// The `iss` of the Authority's tokens
+    #[arg(long, value_name = "ISS", env = "EXPORT_ISSUER")]
+    pub(crate) issuer: Option<String>,
+    /// The `aud` by which the Authority knows this service
+    #[arg(long, value_name = "AUD", env = "EXPORT_AUDIENCE")]
+    pub(crate) audience: Option<String>,
+    /// How many seconds clocks may differ, for a token's times [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "EXPORT_LEEWAY")]
+    pub(crate) leeway: Option<u32>,
+    /// How many parts are written at once [default: half the cores, at least 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<u16>,
+    /// Runs that a tenant may submit in a day (UTC) [default: no limit]
+    #[arg(long, value_name = "N", env = "EXPORT_RUNS_PER_DAY")]
+    pub(crate) runs_per_day: Option<u64>,
+    /// Bytes of archives after which a tenant may submit no more runs in a day (UTC)
+    /// [default: no limit]
+    #[arg(long, value_name = "BYTES", env = "EXPORT_BYTES_PER_DAY")]
+    pub(crate) bytes_per_day: Option<u64>,
+    /// Requests that a tenant may make in a minute [default: no limit]
+    #[arg(long, value_name = "N", env = "EXPORT_REQUESTS_PER_MINUTE")]
+    pub(crate) requests_per_minute: Option<u64>,
+    /// A JSON file with limits of single tenants: {"acme": {"runs_per_day": 100}}
+    #[arg(long, value_name = "FILE", env = "EXPORT_TENANT_LIMITS")]
+    pub(crate) tenant_limits: Option<PathBuf>,
+    /// Let runs have other tenants' evidence, with approvals that these have signed
+    #[arg(long, env = "EXPORT_CROSS_TENANT", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) cross_tenant: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,6 +10,7 @@ mod failure;
 mod host;
 mod output;
 mod progress;
+mod serve;
 mod settings;
 
 use std::process::ExitCode;

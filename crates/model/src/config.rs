@@ -3,12 +3,13 @@
 //! Unknown members are refused, and every member has a default, so that `{}` is a valid
 //! configuration and a misspelt member never goes unnoticed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{FieldError, Kind, ProfileKind, ProfileLimits};
 
 /// Which revisions of an upstream document leave the ledger.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Revisions {
     /// The newest one at the run's watermark.
@@ -19,7 +20,7 @@ pub enum Revisions {
 }
 
 /// What a record that breaks an aggregation-only guardrail does to the run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnViolation {
     /// The run fails, naming the record.
@@ -30,7 +31,7 @@ pub enum OnViolation {
 }
 
 /// Compression of payload files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Compression {
     /// zstd level, 1 to 19.
@@ -44,7 +45,7 @@ impl Default for Compression {
 }
 
 /// Whether payload files are sealed. This version seals nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Encryption {
     /// Payload files are readable by whoever holds the bundle.
@@ -53,7 +54,7 @@ pub enum Encryption {
 }
 
 /// Where a bundle's signatures go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SignatureForm {
     /// As members of the bundle.
@@ -63,7 +64,7 @@ pub enum SignatureForm {
 
 /// The template of the attestation. The level that a run reaches is decided by the key that signs
 /// it and stands in the provenance's builder id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Attestation {
     /// SLSA provenance v1 for build level 2.
     #[default]
@@ -75,7 +76,7 @@ pub enum Attestation {
 }
 
 /// Where a bundle is handed over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Target {
     /// The archive, to download.
@@ -93,7 +94,7 @@ impl Target {
 }
 
 /// How long a run's bundle is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
     /// Days after completion, 1 to 3,650.
@@ -107,7 +108,7 @@ impl Default for Retention {
 }
 
 /// A profile's configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProfileConfig {
     /// The kinds that are exported; none means all that the profile's kind knows.

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A name that cannot be used, and why.
@@ -165,7 +166,9 @@ macro_rules! deserialize_checked {
 deserialize_checked!(Tenant, RunId, ScheduleId);
 
 /// A run, with the tenant it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub struct RunKey {
     /// Who owns the run.
     pub tenant: Tenant,

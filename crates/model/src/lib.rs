@@ -10,6 +10,7 @@ mod digest;
 mod error_code;
 mod event;
 mod ids;
+mod json_schema;
 mod kind;
 mod limits;
 mod mark;

@@ -1,11 +1,12 @@
 //! Quotas: how much a tenant, or one of its profiles, may ask for.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{ErrorCode, FieldError, Timestamp};
 
 /// What a tenant may use. None is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Runs that it may submit in a day (UTC).
@@ -20,7 +21,7 @@ pub struct Limits {
 }
 
 /// What one profile may use, besides what its tenant may. None is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProfileLimits {
     /// Runs that may be submitted in a day (UTC).

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::approval::one_or_more;
@@ -12,7 +13,9 @@ use crate::{
 };
 
 /// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum RunStatus {
     /// Submitted; waits for a slot or for its plan.
@@ -75,7 +78,7 @@ impl fmt::Display for RunStatus {
 }
 
 /// A state of the ledger that a request names: by watermark, or by time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum AsOf {
     /// The ledger as it was at this watermark.
@@ -85,7 +88,7 @@ pub enum AsOf {
 }
 
 /// What a request may add to its selectors.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunOptions {
     /// The policy snapshot to export; none for the newest at submission.
@@ -123,7 +126,7 @@ pub struct PolicySnapshot {
 }
 
 /// Why a run failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// The code.
     pub error_code: ErrorCode,
@@ -132,7 +135,7 @@ pub struct Failure {
 }
 
 /// Who cancelled a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cancellation {
     /// Who asked.
     pub by: String,
@@ -179,7 +182,7 @@ pub struct Archive {
 }
 
 /// Where a distribution stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DistributionStatus {
     /// Not handed over yet.

@@ -6,6 +6,7 @@
 use std::str::FromStr;
 
 use packageurl::PackageUrl;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Facets, Kind, ProfileKind, Source, Tenant, Timestamp};
@@ -18,7 +19,7 @@ const MAX_VALUES: usize = 10_000;
 const MAX_VALUE_BYTES: usize = 4_096;
 
 /// A window of recording time: `from` ≤ time < `to`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordedWindow {
     /// The first instant that is in; none for the beginning.
@@ -30,7 +31,7 @@ pub struct RecordedWindow {
 }
 
 /// Selectors as a request gives them. All are optional and combined by *and*, each list by *or*.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Selectors {
     /// Kinds of records.
@@ -66,7 +67,7 @@ pub struct Selectors {
 }
 
 /// What is wrong with one member of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldError {
     /// The member's path, such as `selectors.products[2]`.
     pub field: String,

@@ -5,9 +5,11 @@
 
 mod cross_tenant;
 mod error;
+pub mod http;
 mod profiles;
 mod runs;
 mod schedules;
+pub mod views;
 
 pub use cross_tenant::MAX_APPROVALS;
 pub use error::ApiError;

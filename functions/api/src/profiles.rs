@@ -2,6 +2,7 @@
 
 use export_model::{ErrorCode, FieldError, Profile, ProfileConfig, ProfileKind, Tenant};
 use export_ports::{Ports, Row, Transaction};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::ApiError;
@@ -10,7 +11,7 @@ use crate::ApiError;
 const ATTEMPTS: u32 = 100;
 
 /// A profile that somebody wants to make.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProfile {
     /// Its name.

@@ -10,6 +10,7 @@ use export_model::{
     RunId, RunKey, RunOptions, Selectors, Sha256Digest, Tenant, Timestamp,
 };
 use export_ports::{Ports, Row, Write};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::cross_tenant::{access, approvals_to_mark};
@@ -23,7 +24,7 @@ const LONGEST_KEY: usize = 255;
 const ATTEMPTS: u64 = 200;
 
 /// What a request for a run says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunRequest {
     /// The profile's name.

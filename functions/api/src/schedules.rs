@@ -5,12 +5,13 @@ use export_model::{
     ErrorCode, FieldError, Recurrence, RunOptions, Schedule, ScheduleId, Selectors, Tenant,
 };
 use export_ports::{Ports, Row, Transaction, Write};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{ApiError, find_profile};
 
 /// A schedule that somebody wants to make.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSchedule {
     /// What it is called.
@@ -65,6 +66,12 @@ pub async fn create_schedule(
     };
     if when.is_none() && errors.iter().all(|error| error.field != "when") {
         errors.push(wrong("names a time that never comes".to_owned()));
+    }
+    if !new.options.approval.is_empty() {
+        errors.push(FieldError {
+            field: "options.approval".into(),
+            message: "cannot be given: a schedule exports its own tenant's evidence".into(),
+        });
     }
     let profile = find_profile(ports, tenant, &new.profile, None).await?;
     if registry.find(profile.kind).is_none() {

@@ -123,7 +123,7 @@ pub(super) fn approvals(files: &[PathBuf]) -> Result<Vec<Value>, Failed> {
 }
 
 /// What this home says about approvals.
-pub(super) fn approval_policy(home: &Home, enabled: bool) -> Result<ApprovalPolicy, Failed> {
+pub(crate) fn approval_policy(home: &Home, enabled: bool) -> Result<ApprovalPolicy, Failed> {
     let keys: &Path = &home.keys();
     Ok(ApprovalPolicy {
         enabled,

@@ -16,6 +16,8 @@ mod verify;
 use std::io::Read;
 use std::path::Path;
 
+pub(crate) use approval::approval_policy;
+
 use crate::cli::Command;
 use crate::failure::Failed;
 use crate::output::Output;
@@ -40,6 +42,7 @@ pub(crate) async fn execute(
         Command::Unpack(args) => verify::unpack(settings, output, &args),
         Command::Keys(command) => keys::execute(settings, output, command),
         Command::Approval(command) => approval::execute(settings, output, command).await,
+        Command::Serve(args) => crate::serve::execute(settings, output, *args).await,
         Command::Adapters => Ok(adapters::execute(output)),
         Command::Docs { page } => docs::execute(output, &page),
     }

@@ -1,0 +1,227 @@
+//! Refusals as `application/problem+json` (RFC 9457).
+//!
+//! A handler gives a [`Problem`]; what it says of the request (its path, its trace) is added on the
+//! way out, where the request is still known.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use export_authority::Denied;
+use export_model::{ErrorCode, FieldError, QuotaState, Timestamp};
+use export_ports::PortError;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ApiError;
+
+/// Where the catalogue of error codes is published.
+const CATALOGUE: &str = "https://export-center.dev/docs/errors#";
+
+/// A refused request, as its sender reads it (RFC 9457 §3.1).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub struct ProblemDocument {
+    /// The page that says what the code means and what to do.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// The status.
+    pub status: u16,
+    /// What is wrong, with what.
+    pub detail: String,
+    /// The path that was asked for.
+    pub instance: String,
+    /// The catalogue's code, which never changes.
+    pub error_code: String,
+    /// The members that are wrong, where there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// The request's trace id, by which the service's logs know it.
+    pub request_id: String,
+}
+
+/// A refusal on its way out.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The status of the response.
+    pub status: StatusCode,
+    /// The catalogue's code.
+    pub code: ErrorCode,
+    /// What is wrong, with what.
+    pub detail: String,
+    /// The wrong members, where there are any.
+    pub fields: Vec<FieldError>,
+    /// The quota that is used up, where it is one.
+    pub quota: Option<QuotaState>,
+    /// Headers that belong to it.
+    pub headers: HeaderMap,
+}
+
+impl Problem {
+    /// A refusal by its code; the status follows from it.
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self {
+            status: status(code),
+            code,
+            detail: detail.into(),
+            fields: Vec::new(),
+            quota: None,
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// The same with another status.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same with a header; one that cannot be a header is left out.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.append(name, value);
+        }
+        self
+    }
+
+    /// A request with one wrong member.
+    pub fn field(field: &str, message: impl Into<String>) -> Self {
+        ApiError::invalid(vec![FieldError {
+            field: field.to_owned(),
+            message: message.into(),
+        }])
+        .into()
+    }
+
+    /// The document for a request of `path`.
+    pub(super) fn document(&self, path: &str, request_id: &str) -> ProblemDocument {
+        ProblemDocument {
+            kind: format!("{CATALOGUE}{}", self.code.as_str().to_ascii_lowercase()),
+            title: self
+                .status
+                .canonical_reason()
+                .unwrap_or("Refused")
+                .to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+            instance: path.to_owned(),
+            error_code: self.code.as_str().to_owned(),
+            errors: self.fields.clone(),
+            request_id: request_id.to_owned(),
+        }
+    }
+}
+
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
+        let mut problem = Self::new(error.code, error.detail);
+        problem.fields = error.fields;
+        problem.quota = error.quota;
+        if problem.status.is_server_error() {
+            // What failed inside is for the log; its paths and stores are nobody else's.
+            tracing::error!(error_code = %problem.code, "a request failed: {}", problem.detail);
+            problem.detail = problem.code.meaning().to_owned();
+            if problem.status == StatusCode::SERVICE_UNAVAILABLE {
+                problem = problem.with_header(RETRY_AFTER, "2");
+            }
+        }
+        problem
+    }
+}
+
+impl From<PortError> for Problem {
+    fn from(error: PortError) -> Self {
+        ApiError::from(error).into()
+    }
+}
+
+impl From<export_lifecycle::PhaseError> for Problem {
+    fn from(error: export_lifecycle::PhaseError) -> Self {
+        ApiError::from(error).into()
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let status = StatusCode::from_u16(denied.http_status()).unwrap_or(StatusCode::UNAUTHORIZED);
+        let problem = Self::new(denied.code(), denied.to_string()).with_status(status);
+        match denied.www_authenticate() {
+            Some(value) => problem.with_header(WWW_AUTHENTICATE, &value),
+            None => problem.with_header(RETRY_AFTER, "2"),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        response.headers_mut().extend(self.headers.clone());
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The media type of a problem document.
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// The status that a code means over HTTP.
+#[must_use]
+pub fn status(code: ErrorCode) -> StatusCode {
+    use ErrorCode as E;
+    match code {
+        E::NotJson => StatusCode::BAD_REQUEST,
+        E::Unauthenticated
+        | E::TokenInvalid
+        | E::TokenExpired
+        | E::DpopInvalid
+        | E::DpopReplayed => StatusCode::UNAUTHORIZED,
+        E::ScopeMissing | E::CrossTenant => StatusCode::FORBIDDEN,
+        E::UnknownProfile | E::UnknownRun | E::UnknownSchedule | E::NoSuchResource => {
+            StatusCode::NOT_FOUND
+        }
+        E::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+        E::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+        E::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+        E::ProfileExists
+        | E::BuiltinProfile
+        | E::ProfileRetired
+        | E::NotReady
+        | E::RunEnded
+        | E::IdempotencyConflict
+        | E::Cancelled => StatusCode::CONFLICT,
+        E::Pruned => StatusCode::GONE,
+        E::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        E::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+        E::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        E::WrongMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        E::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
+        E::QuotaRuns | E::QuotaBytes | E::QuotaRequests => StatusCode::TOO_MANY_REQUESTS,
+        E::AuthorityUnreachable
+        | E::Storage
+        | E::DiskFull
+        | E::ReadOnly
+        | E::RetriesExhausted
+        | E::SigningFailed
+        | E::Io => StatusCode::SERVICE_UNAVAILABLE,
+        E::Internal
+        | E::HomeNewer
+        | E::HomeDamaged
+        | E::KeyUnreadable
+        | E::KeyPassword
+        | E::InputDrift => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+/// Whole seconds from `now` to `then`, at least one.
+pub(super) fn seconds_until(now: Timestamp, then: Timestamp) -> u64 {
+    then.millis_since(now).div_ceil(1_000).max(1)
+}

@@ -1,0 +1,132 @@
+//! What every handler works with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use export_adapter::Registry;
+use export_approval::ApprovalPolicy;
+use export_authority::Verifier;
+use export_authority::keys::JwksSource;
+use export_model::{ErrorCode, Limits, Run, Tenant};
+use export_ports::Ports;
+use export_signing::PublicKey;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::Problem;
+use super::feed::Feeds;
+use super::gate::GateQueue;
+use crate::views::RunView;
+
+/// Manifests that are verified at once.
+const VERIFYING: usize = 2;
+
+/// Who may ask, and how that is found out.
+pub type Authority = Verifier<Arc<dyn JwksSource>>;
+
+/// What a host decides about the service.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceConfig {
+    /// What each tenant may use.
+    pub limits: Limits,
+    /// What single tenants may use instead.
+    pub tenant_limits: BTreeMap<Tenant, Limits>,
+    /// Whether runs may have other tenants' evidence, and whose signatures count for that.
+    pub approvals: ApprovalPolicy,
+    /// Public keys, PEM, that signed earlier bundles: `POST /verify` knows them too.
+    pub former_keys: Vec<String>,
+    /// The service's version, as it tells it.
+    pub version: String,
+}
+
+/// The service. Clones share everything.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    ports: Ports,
+    registry: Arc<Registry>,
+    authority: Authority,
+    config: ServiceConfig,
+    gate: GateQueue,
+    feeds: Feeds,
+    verifying: Semaphore,
+}
+
+impl Service {
+    /// A service over `ports`. To be called within a runtime: it starts a task of its own.
+    #[must_use]
+    pub fn new(
+        ports: &Ports,
+        registry: &Arc<Registry>,
+        authority: Authority,
+        config: ServiceConfig,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            gate: GateQueue::start(Arc::clone(&ports.gate), Arc::clone(&ports.clock)),
+            feeds: Feeds::new(Arc::clone(&ports.state)),
+            ports: ports.clone(),
+            registry: Arc::clone(registry),
+            authority,
+            config,
+            verifying: Semaphore::new(VERIFYING),
+        }))
+    }
+
+    pub(super) fn ports(&self) -> &Ports {
+        &self.0.ports
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    pub(super) fn authority(&self) -> &Authority {
+        &self.0.authority
+    }
+
+    pub(super) fn gate(&self) -> &GateQueue {
+        &self.0.gate
+    }
+
+    pub(super) fn feeds(&self) -> &Feeds {
+        &self.0.feeds
+    }
+
+    pub(super) fn approvals(&self) -> &ApprovalPolicy {
+        &self.0.config.approvals
+    }
+
+    pub(super) fn version(&self) -> &str {
+        &self.0.config.version
+    }
+
+    pub(super) fn limits(&self, tenant: &Tenant) -> Limits {
+        let own = self.0.config.tenant_limits.get(tenant);
+        own.copied().unwrap_or(self.0.config.limits)
+    }
+
+    pub(super) fn view(&self, run: &Run) -> RunView {
+        RunView::of(run, self.0.ports.clock.now())
+    }
+
+    /// A turn at holding a manifest.
+    pub(super) async fn verifying(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        self.0
+            .verifying
+            .acquire()
+            .await
+            .map_err(|_| Problem::new(ErrorCode::Internal, "the service is going away"))
+    }
+
+    /// The keys that bundles of this service are signed with, today's first.
+    pub(super) async fn public_keys(&self) -> Result<Vec<PublicKey>, Problem> {
+        let current = self.0.ports.signer.public_key_pem().await?;
+        std::iter::once(&current)
+            .chain(&self.0.config.former_keys)
+            .map(|pem| {
+                PublicKey::from_pem(pem.as_bytes())
+                    .map_err(|error| Problem::new(ErrorCode::KeyUnreadable, error.to_string()))
+            })
+            .collect()
+    }
+}
