@@ -333,7 +333,10 @@ mod tests {
         let read = |text: &str| serde_json::from_str::<RunOptions>(text).unwrap().approval;
         assert_eq!(read("{}"), Vec::<serde_json::Value>::new());
         let one = serde_json::json!({"payload": "x"});
-        assert_eq!(read(r#"{"approval":{"payload":"x"}}"#), [one.clone()]);
+        assert_eq!(
+            read(r#"{"approval":{"payload":"x"}}"#),
+            std::slice::from_ref(&one)
+        );
         assert_eq!(
             read(r#"{"approval":[{"payload":"x"},{"payload":"x"}]}"#),
             [one.clone(), one]

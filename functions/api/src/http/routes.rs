@@ -24,7 +24,6 @@ use super::{
 };
 
 /// The API's routes and the two health checks, for a host to mount at its root.
-#[must_use]
 pub fn router(service: Service) -> Router {
     let mut api = frame();
     let routes = documented().finish_api(&mut api);
