@@ -313,11 +313,11 @@ mod tests {
     fn one_approval_need_not_be_a_list() {
         let read = |text: &str| serde_json::from_str::<RunOptions>(text).unwrap().approval;
         assert_eq!(read("{}"), Vec::<serde_json::Value>::new());
-        let one = serde_json::json!({"payload": "x"});
-        assert_eq!(read(r#"{"approval":{"payload":"x"}}"#), [one.clone()]);
+        let one = || serde_json::json!({"payload": "x"});
+        assert_eq!(read(r#"{"approval":{"payload":"x"}}"#), [one()]);
         assert_eq!(
             read(r#"{"approval":[{"payload":"x"},{"payload":"x"}]}"#),
-            [one.clone(), one]
+            [one(), one()]
         );
         assert_eq!(
             serde_json::to_string(&RunOptions::default()).unwrap(),
