@@ -521,3 +521,63 @@ fn a_past_state_is_the_same_for_all_owners() {
         "ERR_AS_OF_UNKNOWN",
     );
 }
+
+#[test]
+fn an_sbom_that_is_named_is_looked_up_with_each_owner() {
+    let two = Two::new();
+    let mut ids = Vec::new();
+    for (tenant, id) in [
+        ("acme", "S-APP"),
+        ("globex", "S-APP"),
+        ("globex", "S-OTHER"),
+    ] {
+        let raw = json!({"id": id, "of": tenant});
+        let sbom = record(tenant, "sbom", id, &raw);
+        ids.push(sbom["_id"].as_str().unwrap().replace(':', "%3A"));
+        two.world.import("sbom.jsonl", format!("{sbom}\n"));
+    }
+    let approval = two.approve("a.json", &["--sbom-subject", "S-APP"]);
+    let more = [
+        "--cross-tenant",
+        "--approval",
+        approval.as_str(),
+        "--sbom-subject",
+    ];
+    let args = Two::run(&[&more[..], &["S-APP"]].concat());
+    let (run, archive) = two.world.export("json:raw", &args);
+    assert_eq!(run["records"], 2);
+    assert_eq!(archive.lines("globex/sbom/").len(), 1);
+    let statement: Value = serde_json::from_slice(archive.get("provenance.json")).unwrap();
+    let all = &statement["predicate"]["buildDefinition"]["resolvedDependencies"];
+    let sboms: Vec<_> = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["name"] == "sbom")
+        .map(|one| one["uri"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        sboms,
+        [
+            format!("urn:export-center:sbom:acme:{}", ids[0]),
+            format!("urn:export-center:sbom:globex:{}", ids[1]),
+        ]
+    );
+    let other = two.approve("b.json", &["--sbom-subject", "S-APP"]);
+    let args = [
+        "run",
+        "json:raw",
+        "--tenant",
+        "acme",
+        "--include-tenant",
+        "globex",
+        "--cross-tenant",
+        "--approval",
+        &other,
+        "--sbom-subject",
+        "S-OTHER",
+    ];
+    let error = two.world.error(args, "ERR_APPROVAL_SCOPE");
+    let detail = error["detail"].as_str().unwrap();
+    assert!(detail.contains("see its `sbom_subjects`"), "{detail}");
+}

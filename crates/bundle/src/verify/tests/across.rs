@@ -184,6 +184,9 @@ fn evidence_without_an_approval_is_refused() {
     );
 }
 
+/// Changes the lines of a file.
+type Edit<'a> = &'a dyn Fn(&mut Vec<String>);
+
 #[test]
 fn parts_out_of_the_order_of_tenants_and_kinds_are_refused() {
     // Rightly numbered, but acme-eu's second part comes before acme's first.
@@ -198,7 +201,7 @@ fn parts_out_of_the_order_of_tenants_and_kinds_are_refused() {
     let nobody = |lines: &mut Vec<String>| {
         lines[0] = lines[0].replace(",\"tenant\":\"acme\"", "");
     };
-    let cases: [(&dyn Fn(&mut Vec<String>), &str); 3] = [
+    let cases: [(Edit<'_>, &str); 3] = [
         (&order, "the part is out of order"),
         (&owner, "line 1: the part is of no tenant that it can be of"),
         (
