@@ -85,7 +85,8 @@ async fn give(
     let plan = WorkId::Plan {
         run: run.key.run.clone(),
     };
-    let plan = Work::new(&tenant, plan, now.plus_millis(LEASE_MILLIS));
+    let mut plan = Work::new(&tenant, plan, now.plus_millis(LEASE_MILLIS));
+    plan.traceparent.clone_from(&run.traceparent);
     let active = slots.active.len();
     let transaction = Transaction::new(&tenant)
         .and(Write::RequireLease(

@@ -84,7 +84,9 @@ impl Draft {
     /// Makes a step necessary; its message is sent once the transition is committed.
     pub fn step(&mut self, id: WorkId) {
         let due = self.now.plus_millis(SENT_MILLIS);
-        self.new_work.push(Work::new(&self.run.key.tenant, id, due));
+        let mut work = Work::new(&self.run.key.tenant, id, due);
+        work.traceparent.clone_from(&self.run.traceparent);
+        self.new_work.push(work);
     }
 
     /// Says that the step held by `held` is done, if it is still held.

@@ -118,6 +118,16 @@ impl Held {
         &self.work.id
     }
 
+    /// What log lines of all that one request made have in common: its trace id; the run's id where
+    /// there was no request.
+    #[must_use]
+    pub fn correlation_id(&self) -> String {
+        let trace = self.work.traceparent.as_deref();
+        trace
+            .and_then(|parent| parent.split('-').nth(1))
+            .map_or_else(|| self.run_key().run.to_string(), str::to_owned)
+    }
+
     /// The lease's token: part of every object key that is written under it.
     #[must_use]
     pub fn token(&self) -> &str {

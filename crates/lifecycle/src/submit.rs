@@ -248,6 +248,7 @@ fn pending(
         finished_at: None,
         expires_at: None,
         pruned: None,
+        traceparent: submission.traceparent,
         last_seq,
         rev: 0,
     }

@@ -289,6 +289,10 @@ pub struct Run {
     /// That its payload was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pruned: Option<Pruned>,
+    /// The trace context of the request (`traceparent`, W3C Trace Context §3.2), which its steps
+    /// carry on; never part of what it makes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// Sequence number of its newest event.
     pub last_seq: u64,
     /// The row's version, 0 before it is stored.

@@ -21,7 +21,7 @@ pub(crate) async fn export(
 ) -> Result<(), PhaseError> {
     let key = held.run_key();
     let span = tracing::info_span!("adapter", run_id = %key.run, tenant = %key.tenant,
-        phase = "adapter", profile_kind = tracing::field::Empty, adapter = tracing::field::Empty);
+        correlation_id = held.correlation_id(), phase = "adapter", profile_kind = tracing::field::Empty, adapter = tracing::field::Empty);
     async {
         match parts(ports, registry, frames, &held, budget).await {
             Ok(Progress::Done) => Ok(()),

@@ -15,7 +15,8 @@ use crate::archive::{self, Checkpoint, Progress};
 pub(crate) async fn deliver(ports: &Ports, held: Held, budget: Budget) -> Result<(), PhaseError> {
     let key = held.run_key();
     let span = tracing::info_span!("export.distribute", otel.name = telemetry::SPAN_DISTRIBUTE,
-        run_id = %key.run, tenant = %key.tenant, phase = "distribute");
+        run_id = %key.run, tenant = %key.tenant, phase = "distribute",
+        correlation_id = held.correlation_id());
     async {
         match hand_over(ports, &held, budget).await {
             Ok(true) => Ok(()),

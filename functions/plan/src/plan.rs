@@ -55,7 +55,8 @@ pub fn scan(
 pub(crate) async fn plan(ports: &Ports, held: &Held) -> Result<(), PhaseError> {
     let key = held.run_key();
     let span = tracing::info_span!("export.plan", otel.name = telemetry::SPAN_PLAN,
-        run_id = %key.run, tenant = %key.tenant, phase = "plan");
+        run_id = %key.run, tenant = %key.tenant, phase = "plan",
+        correlation_id = held.correlation_id());
     async {
         let run = wanted(ports, &key).await?;
         let started = ports.clock.now();

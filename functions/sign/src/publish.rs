@@ -26,7 +26,8 @@ pub(crate) async fn sign(
 ) -> Result<(), PhaseError> {
     let key = held.run_key();
     let span = tracing::info_span!("export.sign", otel.name = telemetry::SPAN_SIGN,
-        run_id = %key.run, tenant = %key.tenant, phase = "sign");
+        run_id = %key.run, tenant = %key.tenant, phase = "sign",
+        correlation_id = held.correlation_id());
     async {
         let run = match ports.state.run(&key).await? {
             Some(run) if run.status == RunStatus::Signing => run,

@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
 
 /// Connections at once; more wait in the system's queue.
@@ -21,6 +22,8 @@ const CONNECTIONS: usize = 4_096;
 const HEADERS: Duration = Duration::from_secs(10);
 /// The most bytes of a request's headers.
 const HEADER_BYTES: usize = 64 << 10;
+/// For how long a client may take nothing of an answer that is on its way to it.
+const STALLED: Duration = Duration::from_secs(120);
 /// For how long answers that have begun may go on after the service was asked to stop.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -39,6 +42,8 @@ pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: watch
         };
         // Small answers must not wait for more bytes.
         let _ = stream.set_nodelay(true);
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(STALLED));
         let router = router.clone();
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
@@ -48,7 +53,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: watch
             .timer(TokioTimer::new())
             .header_read_timeout(HEADERS)
             .max_buf_size(HEADER_BYTES)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Box::pin(stream)), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

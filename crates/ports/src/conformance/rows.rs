@@ -58,6 +58,7 @@ pub(super) fn run(key: &RunKey, submitted_at: Timestamp) -> Run {
         finished_at: None,
         expires_at: None,
         pruned: None,
+        traceparent: None,
         last_seq: 0,
         rev: 0,
     }
