@@ -581,3 +581,23 @@ fn an_sbom_that_is_named_is_looked_up_with_each_owner() {
     let detail = error["detail"].as_str().unwrap();
     assert!(detail.contains("see its `sbom_subjects`"), "{detail}");
 }
+
+#[test]
+fn an_approval_for_one_run_is_good_for_one() {
+    let two = Two::new();
+    let approval = two.approve("once.json", &["--once", "--nonce", "audit-8"]);
+    let args = Two::run(&["--cross-tenant", "--approval", &approval]);
+    let (run, _) = two.world.export("json:raw", &args);
+    assert_eq!(run["status"], "completed");
+    let again: Vec<_> = ["run", "json:raw"].iter().chain(&args).copied().collect();
+    let error = two.world.error(again.clone(), "ERR_APPROVAL_USED");
+    let detail = error["detail"].as_str().unwrap();
+    assert!(detail.contains("audit-8") && detail.contains("globex"), "{detail}");
+    let runs = two.world.json(["runs", "list", "--tenant", "acme"]);
+    assert_eq!(runs["runs"].as_array().unwrap().len(), 1);
+    // Another one is not touched by that.
+    let other = two.approve("other.json", &["--once", "--nonce", "audit-9"]);
+    let args = Two::run(&["--cross-tenant", "--approval", &other]);
+    two.world.export("json:raw", &args);
+    two.world.error(again, "ERR_APPROVAL_USED");
+}
