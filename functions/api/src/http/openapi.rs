@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use aide::openapi::{Info, License, MediaType, OpenApi, Response, SchemaObject, StatusCode, Tag};
 use aide::transform::TransformOperation;
 use export_model::ErrorCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::problem::{PROBLEM_JSON, ProblemDocument, status};
 
@@ -183,11 +183,18 @@ pub(super) fn frame() -> OpenApi {
 }
 
 /// The document as JSON, with what the generator has no words for.
-pub(super) fn finish(api: &OpenApi) -> serde_json::Value {
+pub(super) fn finish(api: &OpenApi) -> Value {
     let mut document = serde_json::to_value(api).unwrap_or_default();
     if let Some(members) = document.as_object_mut() {
         // Schemas are written in the dialect that OpenAPI 3.1 has by default.
         members.insert("openapi".to_owned(), "3.1.0".into());
+        if let Some(paths) = members.get_mut("paths").and_then(Value::as_object_mut) {
+            // Here a parameter is written as its name; that it may hold slashes has no words.
+            *paths = std::mem::take(paths)
+                .into_iter()
+                .map(|(path, item)| (path.replace("{*", "{"), item))
+                .collect();
+        }
         let components = members.entry("components").or_insert_with(|| json!({}));
         if let Some(components) = components.as_object_mut() {
             components.insert(
