@@ -35,7 +35,7 @@ lint: toolchain ## Formatting, lints, and what is built into the program
 bench: build ## Figures: throughput against zstd and openssl, memory, planning
 	@EXPORTCTL="$(abspath $(RELEASE))" scripts/bench.sh
 
-docs: toolchain ## The pages that are generated from code: docs/errors.md, docs/cli.md
+docs: toolchain ## The pages that are generated from code: docs/errors.md, docs/cli.md, docs/openapi.json
 	@scripts/docs.sh
 
 clean-cache: ## Remove the tools that `make test` has installed

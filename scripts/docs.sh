@@ -13,18 +13,18 @@ new=$(mktemp)
 trap 'rm -f "$new"' EXIT
 
 stale=0
-for page in errors cli; do
-    "$exportctl" docs "$page" >"$new"
-    if cmp -s "$new" "docs/$page.md"; then
+for file in errors.md cli.md openapi.json; do
+    "$exportctl" docs "${file%.*}" >"$new"
+    if cmp -s "$new" "docs/$file"; then
         continue
     elif [[ ${1:-} == --check ]]; then
-        echo "docs/$page.md is not what the code says; run \`make docs\`:"
-        diff -u "docs/$page.md" "$new" | head -n 40 || true
+        echo "docs/$file is not what the code says; run \`make docs\`:"
+        diff -u "docs/$file" "$new" | head -n 40 || true
         stale=1
     else
-        cp "$new" "docs/$page.md"
-        chmod 0644 "docs/$page.md"
-        echo "wrote docs/$page.md"
+        cp "$new" "docs/$file"
+        chmod 0644 "docs/$file"
+        echo "wrote docs/$file"
     fi
 done
 exit "$stale"

@@ -70,7 +70,7 @@ pub(crate) enum Command {
     /// Print generated pages of the documentation
     #[command(hide = true)]
     Docs {
-        /// Which page: `errors` or `cli`
+        /// Which page: `errors`, `cli` or `openapi`
         page: String,
     },
 }

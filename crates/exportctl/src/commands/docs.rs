@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::CommandFactory;
+use export_api::http::openapi_document;
 use export_model::ErrorCode;
 use serde_json::json;
 
@@ -14,8 +15,15 @@ pub(super) fn execute(output: &Output, page: &str) -> Result<u8, Failed> {
     let text = match page {
         "errors" => errors(),
         "cli" => cli(),
+        "openapi" => {
+            let document = openapi_document();
+            // Its members are sorted, so that a change shows as itself in a comparison.
+            output.result(&format!("{document:#}"), &document);
+            return Ok(0);
+        }
         other => {
-            let detail = format!("there is no generated page `{other}`; there are errors and cli");
+            let detail =
+                format!("there is no generated page `{other}`; there are errors, cli and openapi");
             return Err(Failed::new(ErrorCode::Usage, detail));
         }
     };

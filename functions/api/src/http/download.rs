@@ -207,7 +207,7 @@ fn send(
         if sha256.is_some() { "sha256" } else { "object" },
         tag.hex()
     );
-    let selected = select(headers, &etag, size);
+    let selected = select(method, headers, &etag, size);
     let (first, end, status) = match selected {
         Selected::Whole => (0, size, StatusCode::OK),
         Selected::Part(first, end) => (first, end, StatusCode::PARTIAL_CONTENT),

@@ -6,10 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use aide::openapi::{Info, License, MediaType, OpenApi, Response, SchemaObject, StatusCode, Tag};
+use aide::openapi::{
+    Info, License, MediaType, OpenApi, ReferenceOr, RequestBody, Response, SchemaObject,
+    StatusCode, Tag,
+};
 use aide::transform::TransformOperation;
 use export_model::ErrorCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::problem::{PROBLEM_JSON, ProblemDocument, status};
 
@@ -87,10 +90,7 @@ fn refusal<'a>(
         .responses
         .get_or_insert_default()
         .responses;
-    responses.insert(
-        StatusCode::Code(status),
-        aide::openapi::ReferenceOr::Item(response),
-    );
+    responses.insert(StatusCode::Code(status), ReferenceOr::Item(response));
     operation
 }
 
@@ -115,10 +115,42 @@ pub(super) fn answers<'a>(
         .responses
         .get_or_insert_default()
         .responses;
-    responses.insert(
-        StatusCode::Code(status),
-        aide::openapi::ReferenceOr::Item(response),
-    );
+    responses.insert(StatusCode::Code(status), ReferenceOr::Item(response));
+    operation
+}
+
+/// Another form of an answer that is documented already.
+pub(super) fn also_as<'a>(
+    mut operation: TransformOperation<'a>,
+    status: u16,
+    media_type: &str,
+) -> TransformOperation<'a> {
+    let responses = operation.inner_mut().responses.get_or_insert_default();
+    if let Some(ReferenceOr::Item(response)) =
+        responses.responses.get_mut(&StatusCode::Code(status))
+    {
+        let media = MediaType::default();
+        response.content.insert(media_type.to_owned(), media);
+    }
+    operation
+}
+
+/// A body that is taken as it is.
+pub(super) fn takes<'a>(
+    mut operation: TransformOperation<'a>,
+    description: &str,
+    media_types: &[&str],
+) -> TransformOperation<'a> {
+    let content = media_types
+        .iter()
+        .map(|media_type| ((*media_type).to_owned(), MediaType::default()))
+        .collect();
+    operation.inner_mut().request_body = Some(ReferenceOr::Item(RequestBody {
+        description: Some(description.to_owned()),
+        content,
+        required: true,
+        ..RequestBody::default()
+    }));
     operation
 }
 
@@ -137,7 +169,7 @@ pub(super) fn header<'a>(
         operation
             .inner_mut()
             .parameters
-            .push(aide::openapi::ReferenceOr::Item(parameter));
+            .push(ReferenceOr::Item(parameter));
     }
     operation
 }
@@ -183,11 +215,18 @@ pub(super) fn frame() -> OpenApi {
 }
 
 /// The document as JSON, with what the generator has no words for.
-pub(super) fn finish(api: &OpenApi) -> serde_json::Value {
+pub(super) fn finish(api: &OpenApi) -> Value {
     let mut document = serde_json::to_value(api).unwrap_or_default();
     if let Some(members) = document.as_object_mut() {
         // Schemas are written in the dialect that OpenAPI 3.1 has by default.
         members.insert("openapi".to_owned(), "3.1.0".into());
+        if let Some(paths) = members.get_mut("paths").and_then(Value::as_object_mut) {
+            // Here a parameter is written as its name; that it may hold slashes has no words.
+            *paths = std::mem::take(paths)
+                .into_iter()
+                .map(|(path, item)| (path.replace("{*", "{"), item))
+                .collect();
+        }
         let components = members.entry("components").or_insert_with(|| json!({}));
         if let Some(components) = components.as_object_mut() {
             components.insert(

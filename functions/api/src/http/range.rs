@@ -1,7 +1,7 @@
 //! Ranges and conditions of a download (RFC 9110 §13 and §14).
 
-use axum::http::HeaderMap;
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE};
+use axum::http::{HeaderMap, Method};
 
 /// What of a representation is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +19,16 @@ pub(super) enum Selected {
 }
 
 /// What the headers of a request select of a representation with this strong `etag` and `size`.
-pub(super) fn select(headers: &HeaderMap, etag: &str, size: u64) -> Selected {
+/// Ranges are of GET alone (§14.2); a HEAD tells of the whole.
+pub(super) fn select(method: &Method, headers: &HeaderMap, etag: &str, size: u64) -> Selected {
     if headers.contains_key(IF_MATCH) && !matches(headers, &IF_MATCH, etag, true) {
         return Selected::PreconditionFailed;
     }
     if headers.contains_key(IF_NONE_MATCH) && matches(headers, &IF_NONE_MATCH, etag, false) {
         return Selected::NotModified;
+    }
+    if method != Method::GET {
+        return Selected::Whole;
     }
     let mut ranges = headers.get_all(RANGE).iter();
     let (Some(range), None) = (ranges.next(), ranges.next()) else {
@@ -112,7 +116,7 @@ mod tests {
         for (name, value) in fields {
             headers.append(name.clone(), value.parse().unwrap());
         }
-        select(&headers, ETAG, 1_000)
+        select(&Method::GET, &headers, ETAG, 1_000)
     }
 
     #[test]

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::caller::{Caller, Read};
-use super::openapi::{DOCUMENT, answers, describe, finish, frame, header};
+use super::openapi::{DOCUMENT, also_as, answers, describe, finish, frame, header, takes};
 use super::{
     BASE, Problem, Service, download, events, health, observe, profiles, runs, schedules, verify,
 };
@@ -170,7 +170,7 @@ fn profile_routes() -> ApiRouter<Service> {
             "/profiles/{id}",
             get_with(profiles::show, |op| {
                 let words = ("getProfile", "profiles", "Read a profile");
-                describe(op, words, &[PROFILE, QUERY])
+                describe(op, words, &[PROFILE, QUERY, &[E::ProfileRetired]])
             })
             .merge(patch_with(profiles::change, |op| {
                 let words = (
@@ -194,6 +194,7 @@ fn profile_routes() -> ApiRouter<Service> {
                     "profiles",
                     "Retire a profile; past runs keep it",
                 );
+                let op = header(op, "If-Match", false, "The profile's ETag.");
                 let codes = [E::BuiltinProfile, E::ProfileRetired, E::PreconditionFailed];
                 describe(op, words, &[PROFILE, &codes])
             })),
@@ -269,6 +270,7 @@ fn run_routes() -> ApiRouter<Service> {
                     "The id of the last event that was seen; the stream goes on after it.",
                 );
                 let op = op.response::<200, Answer<crate::views::EventPage>>();
+                let op = also_as(op, 200, "text/event-stream");
                 let op = answers(op, 204, "The run has ended and every event was seen", &[]);
                 let words = (
                     "followRun",
@@ -293,7 +295,7 @@ fn run_routes() -> ApiRouter<Service> {
             "/runs/{id}/retry",
             post_with(runs::retry, |op| {
                 let words = ("retryRun", "runs", "Hand an undelivered run over again");
-                describe(op, words, &[RUN, &[E::RunEnded]])
+                describe(op, words, &[RUN, &[E::RunEnded, E::Pruned]])
             }),
         )
 }
@@ -304,6 +306,24 @@ fn bytes<'a>(
     whole: &str,
     media_types: &[&str],
 ) -> TransformOperation<'a> {
+    let conditions = [
+        (
+            "Range",
+            "One range of bytes, such as `bytes=1000-`; several are not looked at.",
+        ),
+        (
+            "If-Range",
+            "An ETag: the range is of this representation, else the whole is sent.",
+        ),
+        ("If-Match", "ETags: only one of these is wanted (412)."),
+        (
+            "If-None-Match",
+            "ETags: one of these is there already (304).",
+        ),
+    ];
+    let op = conditions
+        .into_iter()
+        .fold(op, |op, (name, meaning)| header(op, name, false, meaning));
     let op = answers(op, 200, whole, media_types);
     let op = answers(op, 206, "The range that was asked for", media_types);
     answers(op, 304, "The client has it already", &[])
@@ -437,6 +457,8 @@ fn service_routes() -> ApiRouter<Service> {
                     "service",
                     "Whether a manifest, the body, is signed by this service",
                 );
+                let types = ["application/json", "application/octet-stream"];
+                let op = takes(op, "The manifest, byte for byte; at most 64 MiB.", &types);
                 describe(op, words, &[DOCUMENT])
             }),
         )
