@@ -115,6 +115,7 @@ catalogue! {
     DpopReplayed "ERR_DPOP_REPLAYED" User 8 "The DPoP proof of a request was used before." "Make a new proof, with its own `jti`, for each request; if it was not you who used it, somebody read your request.";
     ScopeMissing "ERR_SCOPE_MISSING" User 8 "The access token does not carry the scope that the request needs." "Obtain a token with the scope that the message names.";
     AuthorityUnreachable "ERR_AUTHORITY_UNREACHABLE" TryAgain 8 "The Authority's keys could not be fetched, so that no token can be checked." "The message says what failed; try again when the Authority answers.";
+    ServerUnreachable "ERR_SERVER_UNREACHABLE" TryAgain 6 "The service cannot be reached, or what answers at its URL is not the service." "The message says what failed; check the URL given with `--server`, and try again when the service answers.";
     NoSuchResource "ERR_NO_SUCH_RESOURCE" User 2 "There is nothing at this path." "The OpenAPI document lists every path.";
     WrongMethod "ERR_WRONG_METHOD" User 2 "The path is there, but not with this method." "The OpenAPI document lists every path with its methods.";
     NotAcceptable "ERR_NOT_ACCEPTABLE" User 2 "The client accepts no form in which this can be sent." "The message names the forms that there are.";
