@@ -119,7 +119,7 @@ impl Profiles {
                 if let Some(revision) = revision {
                     path.push_str(&format!("?revision={revision}"));
                 }
-                client.ask(&client.get(&path)).await
+                Ok(client.ask(&client.get(&path)).await?)
             }
         }
     }
@@ -130,7 +130,7 @@ impl Profiles {
                 let made = export_api::create_profile(ports, tenant, new).await?;
                 Ok(ProfileView::from(&made))
             }
-            Self::Server(client) => client.ask(&client.post("/profiles").json(&new)?).await,
+            Self::Server(client) => Ok(client.ask(&client.post("/profiles").json(&new)?).await?),
         }
     }
 
@@ -156,7 +156,7 @@ impl Profiles {
                     change["config"] = json!(config);
                 }
                 let ask = client.patch(&path(name)?).with(IF_MATCH, etag);
-                client.ask(&ask.json(&change)?).await
+                Ok(client.ask(&ask.json(&change)?).await?)
             }
         }
     }

@@ -118,7 +118,7 @@ impl Schedules {
                     export_api::create_schedule(ports, &registry, tenant, &user(), new).await?;
                 Ok(ScheduleView::from(&made))
             }
-            Self::Server(client) => client.ask(&client.post("/schedules").json(&new)?).await,
+            Self::Server(client) => Ok(client.ask(&client.post("/schedules").json(&new)?).await?),
         }
     }
 
@@ -128,7 +128,7 @@ impl Schedules {
                 let found = export_api::find_schedule(ports, tenant, id).await?;
                 Ok(ScheduleView::from(&found))
             }
-            Self::Server(client) => client.ask(&client.get(&path(id)?)).await,
+            Self::Server(client) => Ok(client.ask(&client.get(&path(id)?)).await?),
         }
     }
 

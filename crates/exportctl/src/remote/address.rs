@@ -13,8 +13,7 @@ use crate::failure::Failed;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     base: String,
-    host_and_port: String,
-    loopback: bool,
+    url: Url,
 }
 
 impl Address {
@@ -31,17 +30,14 @@ impl Address {
         let base = public.as_str();
         let base = base.strip_suffix(export_api::http::BASE).unwrap_or(base);
         let url = Url::parse(base).map_err(|error| usage(&error.to_string()))?;
-        let loopback = is_loopback(&url);
-        if url.scheme() != "https" && !loopback {
+        if url.scheme() != "https" && !is_loopback(&url) {
             return Err(usage(
                 "has to begin with https:// (http:// is for this machine only)",
             ));
         }
-        let port = url.port_or_known_default().unwrap_or_default();
         Ok(Self {
-            host_and_port: format!("{}_{port}", url.host_str().unwrap_or_default()),
             base: base.to_owned(),
-            loopback,
+            url,
         })
     }
 
@@ -50,9 +46,9 @@ impl Address {
         &self.base
     }
 
-    /// Whether it is on this machine.
-    pub(crate) fn is_loopback(&self) -> bool {
-        self.loopback
+    /// The same, parsed.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
     }
 
     /// The URL of `path` below the API, which begins with `/`.
@@ -73,8 +69,9 @@ impl Address {
 
     /// The file's name that its credentials have.
     pub(crate) fn file_name(&self) -> PathBuf {
-        let path = Url::parse(&self.base).map_or_else(|_| String::new(), |url| url.path().into());
-        let mut name: String = format!("{}{}", self.host_and_port, path.trim_end_matches('/'))
+        let host = self.url.host_str().unwrap_or_default();
+        let port = self.url.port_or_known_default().unwrap_or_default();
+        let mut name: String = format!("{host}_{port}{}", self.url.path().trim_end_matches('/'))
             .chars()
             .map(|c| match c {
                 'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-' | '_' => c,

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::address::{Address, is_loopback};
+use super::http::connections;
 use super::trouble::{Trouble, document};
 use crate::failure::Failed;
 
@@ -28,10 +29,8 @@ struct Authority {
 }
 
 /// The URL of the token endpoint of a service's Authority.
-pub(super) async fn token_endpoint(
-    http: &reqwest::Client,
-    address: &Address,
-) -> Result<String, Failed> {
+pub(super) async fn token_endpoint(address: &Address) -> Result<Url, Failed> {
+    let http = &connections(address.url())?;
     let name = "oauth-protected-resource";
     let url = well_known(address.as_str(), name)?;
     let mut resource: Option<Resource> = fetch(http, &url).await?;
@@ -49,7 +48,7 @@ pub(super) async fn token_endpoint(
         );
         return Err(Failed::new(ErrorCode::ServerUnreachable, detail));
     };
-    secure(&issuer)?;
+    let http = &connections(&secure(&issuer)?)?;
     let openid = format!(
         "{}/.well-known/openid-configuration",
         issuer.trim_end_matches('/')
@@ -64,7 +63,7 @@ pub(super) async fn token_endpoint(
             return Err(Trouble::strange(&url, why).into());
         }
         if let Some(endpoint) = authority.token_endpoint {
-            return secure(&endpoint).map(|()| endpoint);
+            return secure(&endpoint);
         }
     }
     let detail = format!(
@@ -86,17 +85,15 @@ fn well_known(base: &str, name: &str) -> Result<String, Failed> {
     Ok(url.into())
 }
 
-/// Refuses a URL that what is sent to it could be read on the way to.
-pub(super) fn secure(url: &str) -> Result<(), Failed> {
-    let good = Url::parse(url)
-        .is_ok_and(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)));
-    if good {
-        return Ok(());
-    }
-    let detail = format!(
-        "the Authority's `{url}` has to begin with https:// (http:// is for this machine only)"
-    );
-    Err(Failed::new(ErrorCode::AuthorityUnreachable, detail))
+/// Reads a URL, and refuses one that what is sent to it could be read on the way to.
+pub(super) fn secure(text: &str) -> Result<Url, Failed> {
+    let good = |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
+    Url::parse(text).ok().filter(good).ok_or_else(|| {
+        let detail = format!(
+            "the Authority's `{text}` has to begin with https:// (http:// is for this machine only)"
+        );
+        Failed::new(ErrorCode::AuthorityUnreachable, detail)
+    })
 }
 
 /// A document; none where there is none at this URL.

@@ -13,7 +13,8 @@ use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, LOCATION, RANGE}
 use reqwest::{Response, StatusCode};
 use sha2::{Digest as _, Sha256};
 
-use super::http::Client;
+use super::discovery::secure;
+use super::http::{Client, connections};
 use super::patience::Patience;
 use super::trouble::Trouble;
 use crate::commands::archive_file::ArchiveFile;
@@ -215,9 +216,9 @@ impl Transfer<'_> {
         }
         // The archive lies in a store of its own; its URL is all that this one asks for.
         let url = text(response.headers(), LOCATION.as_str()).unwrap_or_default();
-        super::discovery::secure(&url)
+        let url = secure(&url)
             .map_err(|_| Trouble::strange(&path(self.run), "redirects to what is not secure"))?;
-        let mut request = self.client.plain().get(&url);
+        let mut request = connections(&url)?.get(url);
         for (name, value) in continued {
             request = request.header(name, value);
         }

@@ -1,6 +1,7 @@
 //! Following a run of a service: its events in order, each once, whatever becomes of connections.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use export_api::views::RunView;
 use export_model::{Event, EventBody, RunId};
@@ -18,6 +19,9 @@ use crate::progress::{Interrupts, View};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
+/// The longest pause before another connection that a service may ask for.
+const LONGEST_RETRY: Duration = Duration::from_secs(10);
+
 /// The events of a run. Where a connection ends early another one goes on after the last event
 /// that was seen.
 pub(super) struct Events<'a> {
@@ -27,6 +31,8 @@ pub(super) struct Events<'a> {
     stream: Option<(Response, Parser)>,
     waiting: VecDeque<Event>,
     patience: Patience,
+    /// The run, once it has ended and all its events were seen.
+    ended: Option<RunView>,
 }
 
 impl<'a> Events<'a> {
@@ -38,6 +44,7 @@ impl<'a> Events<'a> {
             stream: None,
             waiting: VecDeque::new(),
             patience: Patience::new(),
+            ended: None,
         }
     }
 
@@ -74,7 +81,7 @@ impl<'a> Events<'a> {
         let Some((response, parser)) = &mut self.stream else {
             let response = self.connect().await?;
             if response.status() == StatusCode::NO_CONTENT {
-                return Ok(false);
+                return self.goes_on().await;
             }
             if media_type(&response) != "text/event-stream" {
                 return Err(Trouble::strange(&url, "are not sent as text/event-stream"));
@@ -83,30 +90,31 @@ impl<'a> Events<'a> {
             return Ok(true);
         };
         let chunk = response.chunk().await;
-        match chunk.map_err(|error| Trouble::lost(&url, &error))? {
-            Some(bytes) => {
-                self.patience.renew();
-                let messages = parser
-                    .push(&bytes)
-                    .map_err(|error| Trouble::strange(&url, error))?;
-                for message in messages {
-                    self.waiting.extend(read(&url, &message)?);
-                }
-                Ok(true)
+        let Some(bytes) = chunk.map_err(|error| Trouble::lost(&url, &error))? else {
+            let pause = parser.retry().unwrap_or_default();
+            self.stream = None;
+            if !self.goes_on().await? {
+                return Ok(false);
             }
-            None => {
-                let retry = parser.retry();
-                self.stream = None;
-                let run = runs::show(self.client, self.run.as_str()).await?;
-                if run.status.is_terminal() && self.seen >= run.last_seq {
-                    return Ok(false);
-                }
-                if let Some(pause) = retry {
-                    tokio::time::sleep(pause.min(std::time::Duration::from_secs(10))).await;
-                }
-                Ok(true)
-            }
+            tokio::time::sleep(pause.min(LONGEST_RETRY)).await;
+            return Ok(true);
+        };
+        self.patience.renew();
+        let messages = parser
+            .push(&bytes)
+            .map_err(|error| Trouble::strange(&url, error))?;
+        for message in messages {
+            self.waiting.extend(read(&url, &message)?);
         }
+        Ok(true)
+    }
+
+    /// Whether more is to come after what was seen.
+    async fn goes_on(&mut self) -> Result<bool, Trouble> {
+        let run = runs::show(self.client, self.run.as_str()).await?;
+        let over = run.status.is_terminal() && self.seen >= run.last_seq;
+        self.ended = over.then_some(run);
+        Ok(!over)
     }
 
     async fn connect(&self) -> Result<Response, Trouble> {
@@ -141,15 +149,13 @@ pub(super) async fn follow(
     run: &RunView,
     output: &Output,
 ) -> Result<RunView, Failed> {
-    let id = run.run_id.as_str();
     let mut view = View::new(output, "exporting");
     let outcome = watch(client, run, &mut view).await;
     view.end();
-    outcome?;
-    runs::show(client, id).await
+    outcome
 }
 
-async fn watch(client: &Client, run: &RunView, view: &mut View<'_>) -> Result<(), Failed> {
+async fn watch(client: &Client, run: &RunView, view: &mut View<'_>) -> Result<RunView, Failed> {
     let id = run.run_id.as_str();
     let mut planned = run.records_planned;
     let mut events = Events::new(client, &run.run_id);
@@ -164,9 +170,17 @@ async fn watch(client: &Client, run: &RunView, view: &mut View<'_>) -> Result<()
                 continue;
             }
         };
-        let Some(event) = event else { return Ok(()) };
+        let Some(event) = event else {
+            return match events.ended.take() {
+                Some(run) => Ok(run),
+                None => Ok(runs::show(client, id).await?),
+            };
+        };
         if planned == 0 && matches!(event.body, EventBody::Status { .. }) {
-            planned = runs::show(client, id).await?.records_planned;
+            // Only for the bar, which can do without.
+            planned = runs::show(client, id)
+                .await
+                .map_or(0, |run| run.records_planned);
         }
         view.show(&event, planned);
     }

@@ -13,8 +13,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response};
 use serde::de::DeserializeOwned;
+use url::Url;
 
-use super::address::Address;
+use super::address::{Address, is_loopback};
 use super::credentials::{self, Credentials, Identity, key_failed};
 use super::random;
 use super::secret::Secret;
@@ -35,15 +36,22 @@ const DPOP: HeaderName = HeaderName::from_static("dpop");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Connections, as this program makes them: no redirects, and this machine asked directly.
-pub(crate) fn connections(loopback: bool) -> Result<reqwest::Client, Failed> {
+/// Connections to what is at `url`, as this program makes them: no redirects, and this machine
+/// asked directly.
+pub(crate) fn connections(url: &Url) -> Result<reqwest::Client, Failed> {
     let builder = reqwest::Client::builder()
         .connect_timeout(CONNECT)
         .read_timeout(IDLE)
         .redirect(Policy::none())
         .user_agent(concat!("exportctl/", env!("CARGO_PKG_VERSION")));
-    let builder = if loopback {
+    let builder = if is_loopback(url) {
         builder.no_proxy()
+    } else {
+        builder
+    };
+    let builder = if url.scheme() == "http" {
+        // Where no certificate is looked at, the system need not have any.
+        builder.tls_certs_only([])
     } else {
         builder
     };
@@ -139,7 +147,7 @@ impl Client {
             return Ok(None);
         };
         Ok(Some(Self {
-            http: connections(address.is_loopback())?,
+            http: connections(address.url())?,
             address: address.clone(),
             key,
             token,
@@ -155,11 +163,6 @@ impl Client {
     /// The tenant that one is logged in for.
     pub(crate) fn tenant(&self) -> Option<&Tenant> {
         self.identity.tenant.as_ref()
-    }
-
-    /// Connections without token and proof.
-    pub(crate) fn plain(&self) -> &reqwest::Client {
-        &self.http
     }
 
     fn not_expired(&self) -> Result<(), Failed> {
@@ -258,9 +261,9 @@ impl Client {
     }
 
     /// Sends a request that is answered with a JSON document.
-    pub(crate) async fn ask<T: DeserializeOwned>(&self, ask: &Ask) -> Result<T, Failed> {
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, ask: &Ask) -> Result<T, Trouble> {
         let response = self.send(ask).await?;
-        Ok(document(&ask.url, response).await?)
+        document(&ask.url, response).await
     }
 
     /// Refuses another tenant than the one that one is logged in for.

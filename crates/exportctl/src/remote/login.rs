@@ -1,7 +1,7 @@
 //! `exportctl login` and `logout`.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use export_authority::client::ProofKey;
 use export_model::{ErrorCode, Tenant};
@@ -9,10 +9,11 @@ use serde_json::json;
 
 use super::address::Address;
 use super::credentials::{self, Credentials, key_failed, read_token};
-use super::http::{Client, connections, now};
+use super::http::{Client, now};
 use super::secret::Secret;
 use super::{discovery, token};
 use crate::cli::LoginArgs;
+use crate::commands::is_standard_input;
 use crate::failure::Failed;
 use crate::output::{Output, table};
 use crate::settings::{DEFAULT_TENANT, user};
@@ -102,18 +103,16 @@ async fn obtain(address: &Address, args: &LoginArgs) -> Result<Credentials, Fail
     if let Some(tenant) = &args.tenant {
         crate::settings::tenant(tenant)?;
     }
-    let http = connections(address.is_loopback())?;
     let endpoint = match &args.token_endpoint {
-        Some(url) => {
-            discovery::secure(url)
-                .map_err(|_| Failed::new(ErrorCode::Usage, format!("--token-endpoint {url}: has to begin with https:// (http:// is for this machine only)")))?;
-            url.clone()
-        }
-        None => discovery::token_endpoint(&http, address).await?,
+        Some(url) => discovery::secure(url).map_err(|_| {
+            let detail = format!(
+                "--token-endpoint {url}: has to begin with https:// (http:// is for this \
+                     machine only)"
+            );
+            Failed::new(ErrorCode::Usage, detail)
+        })?,
+        None => discovery::token_endpoint(address).await?,
     };
-    // An Authority of the endpoint's own machine may be asked past a proxy only if it is this one.
-    let http =
-        connections(url::Url::parse(&endpoint).is_ok_and(|url| super::address::is_loopback(&url)))?;
     let client = match &args.client_id {
         None => None,
         Some(id) => {
@@ -131,7 +130,7 @@ async fn obtain(address: &Address, args: &LoginArgs) -> Result<Credentials, Fail
         scopes: &args.scopes,
     };
     let key = ProofKey::generate().map_err(key_failed)?;
-    let given = token::ask(&http, &endpoint, &key, &grant).await?;
+    let given = token::ask(&endpoint, &key, &grant).await?;
     let mut credentials = Credentials::new(address, &key)?;
     let (mut identity, _) = read_token(given.access_token.expose()).unwrap_or_default();
     if identity.expires_at.is_none() {
@@ -218,7 +217,7 @@ pub(crate) fn logout(address: &Address, output: &Output) -> Result<u8, Failed> {
 /// A token or a password from a file, or from standard input.
 fn secret(path: &Path) -> Result<Secret, Failed> {
     let mut text = String::new();
-    let read = if path == PathBuf::from("-") {
+    let read = if is_standard_input(path) {
         std::io::stdin()
             .lock()
             .take(LARGEST)

@@ -10,6 +10,7 @@ use super::address::{Address, segment};
 use super::follow::{Events, follow};
 use super::http::Client;
 use super::run::finish;
+use super::trouble::Trouble;
 use crate::cli::{RunsCommand, TenantArg};
 use crate::commands::is_standard_input;
 use crate::commands::shown::{self, result_value, summary};
@@ -100,11 +101,11 @@ fn path(id: &str) -> Result<String, Failed> {
 }
 
 /// A run as it is now.
-pub(super) async fn show(client: &Client, id: &str) -> Result<RunView, Failed> {
+pub(super) async fn show(client: &Client, id: &str) -> Result<RunView, Trouble> {
     client.ask(&client.get(&path(id)?)).await
 }
 
-pub(super) async fn cancel(client: &Client, id: &str) -> Result<RunView, Failed> {
+pub(super) async fn cancel(client: &Client, id: &str) -> Result<RunView, Trouble> {
     let ask = client.post(&format!("{}/cancel", path(id)?));
     client.ask(&ask).await
 }

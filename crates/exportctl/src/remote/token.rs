@@ -7,9 +7,10 @@ use export_model::ErrorCode;
 use form_urlencoded::Serializer;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use serde::Deserialize;
+use url::Url;
 
 use super::credentials::key_failed;
-use super::http::now;
+use super::http::{connections, now};
 use super::random;
 use super::secret::Secret;
 use super::trouble::{Trouble, read};
@@ -45,13 +46,14 @@ struct Refused {
     error_description: Option<String>,
 }
 
-/// Asks the token endpoint at `url` for a token that is bound to `key`.
+/// Asks a token endpoint for a token that is bound to `key`.
 pub(super) async fn ask(
-    http: &reqwest::Client,
-    url: &str,
+    endpoint: &Url,
     key: &ProofKey,
     grant: &Grant<'_>,
 ) -> Result<Given, Failed> {
+    let http = connections(endpoint)?;
+    let url = endpoint.as_str();
     let mut form = Serializer::new(String::new());
     form.append_pair("grant_type", "client_credentials");
     if !grant.scopes.is_empty() {

@@ -1,8 +1,9 @@
 //! What works on a home works the same at a service: `--server`.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use export_authority::Scopes;
 use export_authority::client::ProofKey;
@@ -196,33 +197,92 @@ fn events_are_followed_without_gap_or_duplicate() {
 #[test]
 fn a_run_is_cancelled_at_a_service() {
     let world = world(10);
-    // Nobody does the run, so that it is there to be cancelled.
+    // Nobody does the runs yet, so that they are there to be cancelled.
     let served = Served::start(&world, &["--role", "api"]);
     served.login("default");
-    let mut running = served.command(&["run", "json:raw"]);
-    let mut running = running
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let id = loop {
-        let listed = served.json(&["runs", "list"]);
-        if let Some(id) = listed["runs"][0]["run_id"].as_str() {
-            break id.to_owned();
-        }
-    };
-    // On the home the cancellation is also wound down.
-    let cancelled = world.json(["runs", "cancel", &id]);
-    assert_eq!(cancelled["status"], "aborted");
-    assert_eq!(running.wait().unwrap().code(), Some(5));
-    served.error(&["runs", "cancel", &id], "ERR_RUN_ENDED", 2);
-    drop(served);
+    let mut first = Followed::start(&served, &["run", "json:raw"]);
+    let mut second = Followed::start(&served, &["run", "json:raw"]);
+    let listed = served.json(&["runs", "list"]);
+    let ids: Vec<&str> = listed["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| run["run_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids.len(), 2);
 
-    let served = Served::start(&world, &[]);
+    // One by Ctrl-C where it is followed, one by its id: the newest is listed first.
+    interrupt(&first.child);
+    let mut cancelling = served.command(&["runs", "cancel", ids[0], "--json"]);
+    let cancelling = cancelling.stdout(Stdio::piped()).spawn().unwrap();
+    while ids
+        .iter()
+        .any(|id| served.json(&["runs", "show", id])["cancellation"].is_null())
+    {}
+    let _worker = Served::worker(&world);
+    let cancelled = cancelling.wait_with_output().unwrap();
+    assert!(cancelled.status.success());
+    let cancelled: Value = serde_json::from_slice(&cancelled.stdout).unwrap();
+    assert_eq!(
+        (&cancelled["run_id"], &cancelled["status"]),
+        (&json!(ids[0]), &json!("aborted"))
+    );
+    for run in [&mut first, &mut second] {
+        assert_eq!(run.child.wait().unwrap().code(), Some(5));
+    }
+    for id in ids {
+        served.error(&["runs", "cancel", id], "ERR_RUN_ENDED", 2);
+    }
+}
+
+/// A command that follows a run, which has begun to.
+struct Followed {
+    child: Child,
+    // A pipe that nobody reads from any more would stop it.
+    _stderr: BufReader<ChildStderr>,
+}
+
+impl Followed {
+    fn start(served: &Served<'_>, args: &[&str]) -> Self {
+        let mut child = served
+            .command(args)
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.starts_with("  ") {
+            line.clear();
+            assert!(stderr.read_line(&mut line).unwrap() > 0, "it ended");
+        }
+        Self {
+            child,
+            _stderr: stderr,
+        }
+    }
+}
+
+fn interrupt(child: &Child) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn a_service_that_is_started_again_is_followed_on() {
+    let world = world(10);
+    let cutter = Cutter::new(&[]);
+    let args = ["--role", "api", "--public-url", &cutter.url];
+    let served = Served::start(&world, &args);
+    cutter.lead_to(served.listen);
     served.login("default");
-    let done = served.json(&["run", "json:raw"]);
-    let id = done["run_id"].as_str().unwrap();
-    served.error(&["runs", "cancel", id], "ERR_RUN_ENDED", 2);
+    let mut run = Followed::start(&served, &["run", "json:raw"]);
+    drop(served);
+    let served = Served::start(&world, &args);
+    cutter.lead_to(served.listen);
+    let _worker = Served::worker(&world);
+    assert!(run.child.wait().unwrap().success());
 }
 
 #[test]

@@ -45,6 +45,12 @@ impl<'a> Served<'a> {
         }
     }
 
+    /// Starts a process that does runs and answers nobody.
+    pub(crate) fn worker(world: &World) -> Worker {
+        let mut command = world.command(["serve", "--role", "worker", "--quiet"]);
+        Worker(command.stdout(Stdio::null()).spawn().unwrap())
+    }
+
     pub(crate) fn credentials(&self) -> PathBuf {
         self.world.path("credentials/file.json")
     }
@@ -82,6 +88,16 @@ impl<'a> Served<'a> {
 
     pub(crate) fn login(&self, tenant: &str) -> Value {
         self.json(&["login", "--tenant", tenant])
+    }
+}
+
+/// A process that does runs.
+pub(crate) struct Worker(Child);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
