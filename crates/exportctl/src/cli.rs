@@ -24,6 +24,10 @@ pub(crate) struct Global {
     /// The folder with ledger, runs, bundles and keys [default: the platform's data folder]
     #[arg(long, global = true, env = "EXPORT_HOME", value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
+    /// A service to work with instead of a home [default: none]. What works on a home only refuses
+    /// it; `verify`, `inspect` and `unpack` work offline and never use it
+    #[arg(long, global = true, env = "EXPORT_SERVER", value_name = "URL")]
+    pub(crate) server: Option<String>,
     /// Print one JSON object on standard output, nothing else
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -48,6 +52,9 @@ pub(crate) enum Command {
     /// Past and present runs
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Start runs at times
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Check a bundle, offline: who signed it, and that nothing changed
     Verify(VerifyArgs),
     /// Show what a bundle says of itself, without verifying it
@@ -67,6 +74,19 @@ pub(crate) enum Command {
     Adapters,
     /// Serve the API, and do its runs, until stopped
     Serve(Box<ServeArgs>),
+    /// Obtain a token for a service, bound to a key that stays here
+    Login(Box<LoginArgs>),
+    /// Forget the token and the key of a service
+    Logout,
+    /// Print the header lines that show who a request is from, for `curl -H @-`. They hold the
+    /// token: a terminal or a pipe is the place for them, and no file
+    Proof {
+        /// The request's method, such as GET
+        method: String,
+        /// Its path at the service, such as /api/export/runs, or its URL
+        #[arg(value_name = "URL|PATH")]
+        target: String,
+    },
     /// Print generated pages of the documentation
     #[command(hide = true)]
     Docs {
@@ -76,6 +96,31 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Where the command works.
+    pub(crate) fn place(&self) -> Place {
+        match self {
+            Self::Ledger(_)
+            | Self::Serve(_)
+            | Self::Approval(ApprovalCommand::Trust { .. })
+            | Self::Runs(RunsCommand::Resume { .. })
+            | Self::Keys(
+                KeysCommand::Show | KeysCommand::Generate { .. } | KeysCommand::Trust { .. },
+            ) => Place::Home,
+            Self::Profile(_)
+            | Self::Run(_)
+            | Self::Runs(_)
+            | Self::Schedule(_)
+            | Self::Keys(KeysCommand::Public)
+            | Self::Adapters => Place::HomeOrServer,
+            Self::Login(_) | Self::Logout | Self::Proof { .. } => Place::Server,
+            Self::Verify(_)
+            | Self::Inspect { .. }
+            | Self::Unpack(_)
+            | Self::Approval(ApprovalCommand::Create(_))
+            | Self::Docs { .. } => Place::Offline,
+        }
+    }
+
     /// How many parts may be written at once.
     pub(crate) fn workers(&self) -> usize {
         let asked = match self {
@@ -89,6 +134,19 @@ impl Command {
         };
         usize::from(asked.unwrap_or_else(default_workers))
     }
+}
+
+/// Where a command works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On a home only.
+    Home,
+    /// On a home, or at a service.
+    HomeOrServer,
+    /// At a service only.
+    Server,
+    /// On files; without a word to any service.
+    Offline,
 }
 
 /// Half the cores write parts; compression and hashing fill the others.
@@ -156,6 +214,13 @@ pub(crate) enum ProfileCommand {
     Create {
         /// The file, or `-` for standard input
         file: PathBuf,
+        #[command(flatten)]
+        tenant: TenantArg,
+    },
+    /// Retire a profile: nothing is run with it any more; past runs keep it
+    Retire {
+        /// The profile's name
+        name: String,
         #[command(flatten)]
         tenant: TenantArg,
     },
@@ -280,6 +345,19 @@ pub(crate) enum RunsCommand {
     Events {
         /// The run's id
         id: String,
+        /// Print them as they happen, until the run has ended
+        #[arg(long)]
+        follow: bool,
+        #[command(flatten)]
+        tenant: TenantArg,
+    },
+    /// The bundle of a completed run; from a service, a broken connection is continued
+    Download {
+        /// The run's id
+        id: String,
+        /// Where to write the archive; `-` for standard output
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
         #[command(flatten)]
         tenant: TenantArg,
     },
@@ -303,6 +381,64 @@ pub(crate) enum RunsCommand {
         #[arg(long, value_name = "N")]
         workers: Option<u16>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// Every schedule, oldest first
+    List(TenantArg),
+    /// Make a schedule from a JSON file: {"name", "profile", "when": "cron(0 3 * * *)"}
+    Create {
+        /// The file, or `-` for standard input
+        file: PathBuf,
+        #[command(flatten)]
+        tenant: TenantArg,
+    },
+    /// A schedule: what it runs, and when
+    Show {
+        /// The schedule's id
+        id: String,
+        #[command(flatten)]
+        tenant: TenantArg,
+    },
+    /// Remove a schedule; runs that it started go on
+    Delete {
+        /// The schedule's id
+        id: String,
+        #[command(flatten)]
+        tenant: TenantArg,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LoginArgs {
+    /// Whose evidence; a dev authority believes it [default: `default`]
+    #[arg(long, env = "EXPORT_TENANT")]
+    pub(crate) tenant: Option<String>,
+    /// Who one is; a dev authority believes it [default: the user's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) subject: Option<String>,
+    /// What the token is to allow, such as export:read (repeat for more) [default: everything that
+    /// the Authority gives]
+    #[arg(long = "scope", value_name = "SCOPE")]
+    pub(crate) scopes: Vec<String>,
+    /// The Authority's token endpoint [default: as the service and its Authority say]
+    #[arg(long, value_name = "URL")]
+    pub(crate) token_endpoint: Option<String>,
+    /// The name under which the Authority knows this client
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+    /// A file with the client's password at the Authority, or `-` for standard input
+    #[arg(long, value_name = "FILE", requires = "client_id")]
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// A file with a token that was made for the key of --new-key, or `-` for standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["subject", "scopes", "token_endpoint",
+        "client_id"])]
+    pub(crate) token: Option<PathBuf>,
+    /// Make a key and print its thumbprint, to which an Authority elsewhere can bind a token
+    #[arg(long, conflicts_with_all = ["subject", "scopes", "token_endpoint", "client_id",
+        "token"])]
+    pub(crate) new_key: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,18 +10,19 @@ mod failure;
 mod host;
 mod output;
 mod progress;
+mod remote;
 mod serve;
 mod settings;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use export_model::ErrorCode;
 
 use crate::cli::{Cli, Global};
 use crate::failure::Failed;
 use crate::output::Output;
-use crate::settings::Settings;
+use crate::settings::{Given, Settings};
 
 /// Threads for calls that block, beside one for each part that is being written. Every thread keeps
 /// a heap of its own, so more of them cost memory; fewer than the calls that wait for each other
@@ -30,12 +31,17 @@ const BLOCKING: usize = 4;
 
 fn main() -> ExitCode {
     export_memory::give_large_blocks_back();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let mut command = Cli::command();
+    let parsed = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|matches| Ok((Given::of(&matches), Cli::from_arg_matches(&matches)?)))
+        .map_err(|error| error.format(&mut command));
+    let (given, cli) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return usage(&error),
     };
     let output = Output::new(&cli.global);
-    let outcome = Settings::new(&cli.global).and_then(|settings| {
+    let outcome = Settings::new(&cli.global, given).and_then(|settings| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .max_blocking_threads(cli.command.workers() + BLOCKING)
             .enable_all()
@@ -72,6 +78,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         let detail = detail.strip_prefix("error: ").unwrap_or(&detail);
         let global = Global {
             home: None,
+            server: None,
             json: true,
             quiet: false,
             verbose: 0,

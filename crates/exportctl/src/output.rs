@@ -49,6 +49,22 @@ impl Output {
         let _ = out.flush();
     }
 
+    /// A line of a result for people that comes in time.
+    pub(crate) fn line(&self, text: &str) {
+        if !self.json {
+            let mut out = io::stdout().lock();
+            let _ = writeln!(out, "{text}");
+            let _ = out.flush();
+        }
+    }
+
+    /// The result for scripts of a command whose lines people have had.
+    pub(crate) fn result_of_lines(&self, value: &Value) {
+        if self.json {
+            self.result("", value);
+        }
+    }
+
     /// The command's result where standard output carries an archive.
     pub(crate) fn result_aside(&self, text: &str) {
         if !self.is_quiet() {

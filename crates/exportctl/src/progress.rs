@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use export_api::views::RunView;
 use export_model::{Event, EventBody, Run, RunKey, RunStatus};
 use export_ports::Ports;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,7 +16,7 @@ const PAGE: usize = 500;
 const WAIT: Duration = Duration::from_millis(250);
 
 /// What is shown of a run on its way.
-struct View<'a> {
+pub(crate) struct View<'a> {
     output: &'a Output,
     bar: Option<ProgressBar>,
     /// Records of parts that are done, and of parts in the middle.
@@ -24,19 +25,9 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn new(output: &'a Output, title: &str) -> Self {
-        let bar = (output.terminal && !output.is_quiet()).then(|| {
-            let bar = ProgressBar::new(0);
-            let style = ProgressStyle::with_template(
-                "{prefix:.bold} {wide_bar} {human_pos}/{human_len} records {msg}",
-            );
-            if let Ok(style) = style {
-                bar.set_style(style.progress_chars("━╸─"));
-            }
-            bar.set_prefix(title.to_owned());
-            bar.enable_steady_tick(Duration::from_millis(100));
-            bar
-        });
+    pub(crate) fn new(output: &'a Output, title: &str) -> Self {
+        let form = "{prefix:.bold} {wide_bar} {human_pos}/{human_len} records {msg}";
+        let bar = bar(output, title, form, 0);
         Self {
             output,
             bar,
@@ -45,18 +36,19 @@ impl<'a> View<'a> {
         }
     }
 
-    fn line(&self, text: &str) {
+    pub(crate) fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(text.to_owned()),
             None => self.output.note(&format!("  {text}")),
         }
     }
 
-    fn show(&mut self, event: &Event, run: &Run) {
+    /// Shows an event of a run that `planned` records are planned for so far.
+    pub(crate) fn show(&mut self, event: &Event, planned: u64) {
         match &event.body {
             EventBody::Status { status, detail, .. } => {
                 if let Some(bar) = &self.bar {
-                    bar.set_length(run.records_planned);
+                    bar.set_length(planned);
                 }
                 match detail {
                     Some(detail) => self.line(&format!("{status}: {detail}")),
@@ -94,8 +86,43 @@ impl<'a> View<'a> {
         }
     }
 
-    fn end(self) {
+    pub(crate) fn end(self) {
         if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A bar on a terminal, where anything is to be shown at all.
+fn bar(output: &Output, title: &str, form: &str, length: u64) -> Option<ProgressBar> {
+    (output.terminal && !output.is_quiet()).then(|| {
+        let bar = ProgressBar::new(length);
+        if let Ok(style) = ProgressStyle::with_template(form) {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        bar.set_prefix(title.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(100));
+        bar
+    })
+}
+
+/// What is shown of bytes on their way.
+pub(crate) struct Bytes(Option<ProgressBar>);
+
+impl Bytes {
+    pub(crate) fn new(output: &Output, title: &str, size: u64) -> Self {
+        let form = "{prefix:.bold} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {eta}";
+        Self(bar(output, title, form, size))
+    }
+
+    pub(crate) fn show(&self, position: u64) {
+        if let Some(bar) = &self.0 {
+            bar.set_position(position);
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        if let Some(bar) = &self.0 {
             bar.finish_and_clear();
         }
     }
@@ -131,7 +158,7 @@ pub(crate) async fn follow(
         };
         for event in &events {
             seen = event.seq;
-            view.show(event, &run);
+            view.show(event, run.records_planned);
         }
         if run.status.is_terminal() && seen >= run.last_seq {
             view.end();
@@ -141,7 +168,7 @@ pub(crate) async fn follow(
 }
 
 /// What a run is doing, in words.
-pub(crate) fn describe(run: &Run) -> String {
+pub(crate) fn describe(run: &RunView) -> String {
     match run.status {
         RunStatus::Exporting => format!(
             "{} of {} records",
@@ -156,16 +183,16 @@ pub(crate) fn describe(run: &Run) -> String {
 }
 
 /// Ctrl-C, as often as it comes.
-struct Interrupts {
+pub(crate) struct Interrupts {
     broken: bool,
 }
 
 impl Interrupts {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { broken: false }
     }
 
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         if self.broken || tokio::signal::ctrl_c().await.is_err() {
             self.broken = true;
             std::future::pending::<()>().await;

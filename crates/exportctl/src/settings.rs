@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
+use clap::parser::ValueSource;
 use export_embedded::{FileSigner, Home};
 use export_model::{ErrorCode, Tenant, Timestamp};
 use export_ports::{LedgerWriter, PortError, PortErrorKind, Ports, Signer, SignerLevel};
@@ -11,16 +12,41 @@ use export_telemetry::{LogFormat, init_logs};
 
 use crate::cli::Global;
 use crate::failure::Failed;
+use crate::remote::Address;
 
 /// The tenant of public documents that nobody gave one.
-const DEFAULT_TENANT: &str = "default";
+pub(crate) const DEFAULT_TENANT: &str = "default";
 
 pub(crate) struct Settings {
     home: Option<PathBuf>,
+    server: Option<String>,
+    given: Given,
+}
+
+/// What was said on the command line itself, and not in the environment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Given {
+    pub(crate) home: bool,
+    pub(crate) server: bool,
+    pub(crate) cross_tenant: bool,
+}
+
+impl Given {
+    pub(crate) fn of(matches: &clap::ArgMatches) -> Self {
+        let given = |matches: &clap::ArgMatches, name: &str| {
+            matches.value_source(name) == Some(ValueSource::CommandLine)
+        };
+        let run = matches.subcommand_matches("run");
+        Self {
+            home: given(matches, "home"),
+            server: given(matches, "server"),
+            cross_tenant: run.is_some_and(|run| given(run, "cross_tenant")),
+        }
+    }
 }
 
 impl Settings {
-    pub(crate) fn new(global: &Global) -> Result<Self, Failed> {
+    pub(crate) fn new(global: &Global, given: Given) -> Result<Self, Failed> {
         let default = match global.verbose {
             0 => "off",
             1 => {
@@ -42,9 +68,36 @@ impl Settings {
         let ansi = !plain && std::io::IsTerminal::is_terminal(&std::io::stderr());
         init_logs(format, &filter, ansi)
             .map_err(|e| Failed::new(ErrorCode::Usage, format!("RUST_LOG: {e}")))?;
+        if given.home && given.server {
+            let detail = "--home and --server: a command works on one of them";
+            return Err(Failed::new(ErrorCode::Usage, detail));
+        }
         Ok(Self {
             home: global.home.clone(),
+            server: global.server.clone().filter(|url| !url.is_empty()),
+            given,
         })
+    }
+
+    /// The service to work with, for commands that work on a home as well. Flags win over
+    /// variables: with `--home` it is none.
+    pub(crate) fn server(&self) -> Result<Option<Address>, Failed> {
+        let server = self.server.as_deref().filter(|_| !self.given.home);
+        server.map(Address::parse).transpose()
+    }
+
+    /// The service, for commands that need one.
+    pub(crate) fn required_server(&self) -> Result<Address, Failed> {
+        let Some(server) = &self.server else {
+            let detail = "which service? Say it with --server URL, or set EXPORT_SERVER";
+            return Err(Failed::new(ErrorCode::Usage, detail));
+        };
+        Address::parse(server)
+    }
+
+    /// What was said on the command line itself.
+    pub(crate) fn given(&self) -> Given {
+        self.given
     }
 
     /// The home's folder.
@@ -143,6 +196,15 @@ pub(crate) fn tenant(name: &str) -> Result<Tenant, Failed> {
 /// The tenant of public documents: the one that was named, or `default`.
 pub(crate) fn importing_tenant(named: Option<&str>) -> Result<Tenant, Failed> {
     tenant(named.unwrap_or(DEFAULT_TENANT))
+}
+
+/// Who asks, as far as a command line knows.
+pub(crate) fn user() -> String {
+    ["USER", "LOGNAME", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .map(|name| name.chars().filter(|c| !c.is_control()).take(100).collect())
+        .unwrap_or_else(|| "exportctl".to_owned())
 }
 
 /// The tenants that the ledger has records of, with how many; the default one where it is empty.

@@ -108,13 +108,14 @@ catalogue! {
     AsOfUnknown "ERR_AS_OF_UNKNOWN" User 2 "The ledger never was in the state that `as_of` names." "Name a watermark of a past run, or a time that is not before the ledger's first import.";
     UnknownRun "ERR_UNKNOWN_RUN" User 2 "There is no such run." "`exportctl runs list` shows what there is.";
     AmbiguousTenant "ERR_AMBIGUOUS_TENANT" User 2 "The ledger holds several tenants' records and none was named." "Say which with `--tenant`, or set EXPORT_TENANT.";
-    Unauthenticated "ERR_UNAUTHENTICATED" User 8 "A request says not, or not in a form that can be read, who it is from." "Obtain a token from the Authority and send it as `Authorization: DPoP TOKEN`, with a `DPoP` proof.";
+    Unauthenticated "ERR_UNAUTHENTICATED" User 8 "A request says not, or not in a form that can be read, who it is from." "Log in with `exportctl login`; other clients obtain a token from the Authority and send it as `Authorization: DPoP TOKEN`, with a `DPoP` proof.";
     TokenInvalid "ERR_TOKEN_INVALID" User 8 "An access token is not one that the configured Authority issued for this service, or misses a claim." "The message says what is wrong with it; obtain another token.";
-    TokenExpired "ERR_TOKEN_EXPIRED" User 8 "An access token has expired." "Obtain another token.";
+    TokenExpired "ERR_TOKEN_EXPIRED" User 8 "An access token has expired." "Log in again with `exportctl login`; other clients obtain another token.";
     DpopInvalid "ERR_DPOP_INVALID" User 8 "The DPoP proof of a request does not show that its sender holds the token's key, or is about another request." "The message says what is wrong; make a new proof for each request, with the token's key and a clock that is right.";
     DpopReplayed "ERR_DPOP_REPLAYED" User 8 "The DPoP proof of a request was used before." "Make a new proof, with its own `jti`, for each request; if it was not you who used it, somebody read your request.";
     ScopeMissing "ERR_SCOPE_MISSING" User 8 "The access token does not carry the scope that the request needs." "Obtain a token with the scope that the message names.";
     AuthorityUnreachable "ERR_AUTHORITY_UNREACHABLE" TryAgain 8 "The Authority's keys could not be fetched, so that no token can be checked." "The message says what failed; try again when the Authority answers.";
+    ServerUnreachable "ERR_SERVER_UNREACHABLE" TryAgain 6 "The service cannot be reached, or what answers at its URL is not the service." "The message says what failed; check the URL given with `--server`, and try again when the service answers.";
     NoSuchResource "ERR_NO_SUCH_RESOURCE" User 2 "There is nothing at this path." "The OpenAPI document lists every path.";
     WrongMethod "ERR_WRONG_METHOD" User 2 "The path is there, but not with this method." "The OpenAPI document lists every path with its methods.";
     NotAcceptable "ERR_NOT_ACCEPTABLE" User 2 "The client accepts no form in which this can be sent." "The message names the forms that there are.";

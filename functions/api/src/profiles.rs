@@ -3,7 +3,7 @@
 use export_model::{ErrorCode, FieldError, Profile, ProfileConfig, ProfileKind, Tenant};
 use export_ports::{Ports, Row, Transaction};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ApiError;
 
@@ -11,7 +11,7 @@ use crate::ApiError;
 const ATTEMPTS: u32 = 100;
 
 /// A profile that somebody wants to make.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProfile {
     /// Its name.

@@ -11,7 +11,7 @@ use export_model::{
 };
 use export_ports::{Ports, Row, Write};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cross_tenant::{access, approvals_to_mark};
 use crate::{ApiError, find_profile};
@@ -24,7 +24,7 @@ const LONGEST_KEY: usize = 255;
 const ATTEMPTS: u64 = 200;
 
 /// What a request for a run says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunRequest {
     /// The profile's name.

@@ -6,12 +6,12 @@ use export_model::{
 };
 use export_ports::{Ports, Row, Transaction, Write};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{ApiError, find_profile};
 
 /// A schedule that somebody wants to make.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSchedule {
     /// What it is called.

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use export_adapter::AdapterInfo;
 use export_model::{
-    Cancellation, Distribution, Event, Failure, Kind, Profile, ProfileConfig, ProfileKind, Run,
-    RunId, RunOptions, RunStatus, Selectors, Sha256Digest, Tenant, Timestamp,
+    Cancellation, Distribution, Event, Failure, Kind, Profile, ProfileConfig, ProfileKind,
+    RecordedApproval, Run, RunId, RunOptions, RunStatus, Selectors, Sha256Digest, Tenant,
+    Timestamp,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,12 @@ pub struct RunView {
     pub finished_at: Option<Timestamp>,
     /// The ledger's state that it exports, once planned.
     pub watermark: Option<u64>,
+    /// Whose evidence it exports, where that is not its own tenant's only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<Tenant>,
+    /// The other tenants' approvals that it was accepted with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<ApprovalView>,
     /// The policy snapshot that it exports.
     pub policy_snapshot_id: Option<String>,
     /// How many parts it has.
@@ -85,6 +93,20 @@ pub struct RunView {
     pub distributions: Vec<DistributionView>,
     /// Sequence number of its newest event.
     pub last_seq: u64,
+}
+
+/// An approval that a run was accepted with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Approval")]
+pub struct ApprovalView {
+    /// The tenant whose evidence it gives.
+    pub grantor: Tenant,
+    /// The grantor's own name of it.
+    pub nonce: String,
+    /// The fingerprint of the grantor's key that signed it, over its SPKI DER.
+    pub key_fingerprint: String,
+    /// SHA-256 of the envelope's RFC 8785 form.
+    pub sha256: Sha256Digest,
 }
 
 /// When and why a bundle was removed.
@@ -138,6 +160,12 @@ impl RunView {
             started_at: run.started_at,
             finished_at: run.finished_at,
             watermark: run.watermark,
+            tenants: if run.is_cross_tenant() {
+                run.owners().to_vec()
+            } else {
+                Vec::new()
+            },
+            approvals: run.approvals.iter().map(ApprovalView::from).collect(),
             policy_snapshot_id: run
                 .policy_snapshot
                 .as_ref()
@@ -183,6 +211,17 @@ impl RunView {
             })
             .collect();
         self
+    }
+}
+
+impl From<&RecordedApproval> for ApprovalView {
+    fn from(approval: &RecordedApproval) -> Self {
+        Self {
+            grantor: approval.grantor.clone(),
+            nonce: approval.nonce.clone(),
+            key_fingerprint: approval.key_fingerprint.clone(),
+            sha256: approval.sha256,
+        }
     }
 }
 
@@ -260,4 +299,46 @@ impl From<&Profile> for ProfileView {
 pub struct ProfileList {
     /// The newest revision of each.
     pub profiles: Vec<ProfileView>,
+}
+
+/// What the service can produce.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct AdapterList {
+    /// The adapters.
+    pub adapters: Vec<AdapterView>,
+}
+
+/// An adapter.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Adapter")]
+pub struct AdapterView {
+    /// Its name.
+    pub name: String,
+    /// Its version; another one may give other bytes for the same records.
+    pub version: String,
+    /// The kinds of profile that it makes.
+    pub variants: Vec<String>,
+    /// The formats of its files.
+    pub formats: Vec<String>,
+}
+
+impl From<&AdapterInfo> for AdapterView {
+    fn from(adapter: &AdapterInfo) -> Self {
+        let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
+        Self {
+            name: adapter.name.to_owned(),
+            version: adapter.version.to_owned(),
+            variants: texts(adapter.variants),
+            formats: texts(adapter.formats),
+        }
+    }
+}
+
+/// The key that bundles are signed with.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SigningKeyView {
+    /// The public key, PEM.
+    pub public_key: String,
+    /// Its fingerprint over its SPKI DER.
+    pub fingerprint: String,
 }

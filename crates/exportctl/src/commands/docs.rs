@@ -58,7 +58,8 @@ fn errors() -> String {
          | 3 | an input that was refused |\n\
          | 4 | a run that failed |\n\
          | 5 | a run that was cancelled |\n\
-         | 6 | storage: a file, folder or home that cannot be read or written |\n\
+         | 6 | storage: a file, folder or home that cannot be read or written; a service that cannot be \
+         reached |\n\
          | 7 | a key that cannot be read |\n\
          | 8 | who a request is from, and what they may do |\n\
          | 9 | a quota that is used up |\n\

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use export_api::views::SigningKeyView;
 use export_embedded::{FileSigner, Home, generate_key_pair, trust_key, trusted_keys};
 use export_signing::PublicKey;
 use serde_json::json;
@@ -10,9 +11,10 @@ use super::verify::public_key;
 use crate::cli::KeysCommand;
 use crate::failure::Failed;
 use crate::output::Output;
+use crate::remote::Client;
 use crate::settings::{Settings, key_failed, password};
 
-pub(super) fn execute(
+pub(super) async fn execute(
     settings: &Settings,
     output: &Output,
     command: KeysCommand,
@@ -20,10 +22,19 @@ pub(super) fn execute(
     match command {
         KeysCommand::Show => show(settings, output)?,
         KeysCommand::Public => {
-            let home = settings.open_home()?;
-            let pem = match own(&home)? {
-                Some(key) => key.to_pem(),
-                None => make(&home)?.public_key().to_pem(),
+            let pem = match settings.server()? {
+                Some(server) => {
+                    let client = Client::open(server)?;
+                    let key: SigningKeyView = client.ask(&client.get("/key")).await?;
+                    key.public_key
+                }
+                None => {
+                    let home = settings.open_home()?;
+                    match own(&home)? {
+                        Some(key) => key.to_pem(),
+                        None => make(&home)?.public_key().to_pem(),
+                    }
+                }
             };
             output.result(&pem, &json!({ "public_key": pem }));
         }

@@ -2,15 +2,18 @@
 
 mod adapters;
 mod approval;
+pub(crate) mod archive_file;
 mod docs;
 mod import;
 mod inspect;
 mod keys;
 mod ledger;
 mod profile;
-mod run;
+pub(crate) mod run;
 mod runs;
+mod schedule;
 mod selecting;
+pub(crate) mod shown;
 mod verify;
 
 use std::io::Read;
@@ -18,9 +21,12 @@ use std::path::Path;
 
 pub(crate) use approval::approval_policy;
 
-use crate::cli::Command;
+use export_model::ErrorCode;
+
+use crate::cli::{Command, Place, RunsCommand};
 use crate::failure::Failed;
 use crate::output::Output;
+use crate::remote;
 use crate::settings::Settings;
 
 /// Largest request file (profile, configuration, selectors).
@@ -32,23 +38,43 @@ pub(crate) async fn execute(
     output: &Output,
     command: Command,
 ) -> Result<u8, Failed> {
+    if command.place() == Place::Home && settings.given().server {
+        let detail = "--server: this command works on a home only; leave --server out";
+        return Err(Failed::new(ErrorCode::Usage, detail));
+    }
     match command {
         Command::Ledger(command) => ledger::execute(settings, output, command).await,
         Command::Profile(command) => profile::execute(settings, output, command).await,
-        Command::Run(args) => run::execute(settings, output, *args).await,
-        Command::Runs(command) => runs::execute(settings, output, command).await,
+        Command::Run(args) => match settings.server()? {
+            Some(server) => remote::run(settings, server, output, *args).await,
+            None => run::execute(settings, output, *args).await,
+        },
+        Command::Runs(command @ RunsCommand::Resume { .. }) => {
+            runs::execute(settings, output, command).await
+        }
+        Command::Runs(command) => match settings.server()? {
+            Some(server) => remote::runs(server, output, command).await,
+            None => runs::execute(settings, output, command).await,
+        },
+        Command::Schedule(command) => schedule::execute(settings, output, command).await,
         Command::Verify(args) => verify::verify(settings, output, &args),
         Command::Inspect { bundle } => inspect::execute(output, &bundle),
         Command::Unpack(args) => verify::unpack(settings, output, &args),
-        Command::Keys(command) => keys::execute(settings, output, command),
+        Command::Keys(command) => keys::execute(settings, output, command).await,
         Command::Approval(command) => approval::execute(settings, output, command).await,
         Command::Serve(args) => crate::serve::execute(settings, output, *args).await,
-        Command::Adapters => Ok(adapters::execute(output)),
+        Command::Adapters => adapters::execute(settings, output).await,
+        Command::Login(args) => remote::login(&settings.required_server()?, output, &args).await,
+        Command::Logout => remote::logout(&settings.required_server()?, output),
+        Command::Proof { method, target } => {
+            let client = remote::Client::open(settings.required_server()?)?;
+            remote::proof(&client, output, &method, &target)
+        }
         Command::Docs { page } => docs::execute(output, &page),
     }
 }
 
-fn is_standard_input(path: &Path) -> bool {
+pub(crate) fn is_standard_input(path: &Path) -> bool {
     path == Path::new("-")
 }
 
@@ -68,7 +94,7 @@ fn request<T: serde::de::DeserializeOwned>(path: &Path, what: &str) -> Result<T,
     }
     let invalid = |detail: String| {
         let detail = format!("{} is no {what}: {detail}", path.display());
-        Failed::new(export_model::ErrorCode::InvalidRequest, detail)
+        Failed::new(ErrorCode::InvalidRequest, detail)
     };
     if bytes.len() as u64 > MAX_REQUEST {
         return Err(invalid("it has more than 1 MiB".to_owned()));

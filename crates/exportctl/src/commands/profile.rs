@@ -1,13 +1,17 @@
 //! `exportctl profile …`
 
 use export_api::NewProfile;
-use export_model::{ErrorCode, Profile, ProfileConfig};
+use export_api::views::{ProfileList, ProfileView};
+use export_model::{ErrorCode, ProfileConfig, Tenant};
+use export_ports::Ports;
+use reqwest::header::{ETAG, IF_MATCH};
 use serde_json::{Value, json};
 
 use super::request;
-use crate::cli::ProfileCommand;
+use crate::cli::{ProfileCommand, TenantArg};
 use crate::failure::Failed;
 use crate::output::{Output, table};
+use crate::remote::{Client, segment};
 use crate::settings::{Settings, only_tenant, ports};
 
 pub(super) async fn execute(
@@ -15,12 +19,9 @@ pub(super) async fn execute(
     output: &Output,
     command: ProfileCommand,
 ) -> Result<u8, Failed> {
-    let home = settings.open_home()?;
-    let (ports, _) = ports(&home);
     match command {
         ProfileCommand::List(tenant) => {
-            let tenant = only_tenant(&home, tenant.tenant.as_deref()).await?;
-            let profiles = export_api::list_profiles(&ports, &tenant).await?;
+            let profiles = Profiles::open(settings, &tenant).await?.list().await?;
             let mut rows = vec![row(["NAME", "KIND", "REVISION", "DESCRIPTION"])];
             for profile in &profiles {
                 rows.push(vec![
@@ -38,15 +39,13 @@ pub(super) async fn execute(
             revision,
             tenant,
         } => {
-            let tenant = only_tenant(&home, tenant.tenant.as_deref()).await?;
-            let profile = export_api::find_profile(&ports, &tenant, &name, revision).await?;
-            show(output, &profile)?;
+            let profiles = Profiles::open(settings, &tenant).await?;
+            show(output, &profiles.find(&name, revision).await?)?;
         }
         ProfileCommand::Create { file, tenant } => {
-            let tenant = only_tenant(&home, tenant.tenant.as_deref()).await?;
+            let profiles = Profiles::open(settings, &tenant).await?;
             let new: NewProfile = request(&file, "profile")?;
-            let profile = export_api::create_profile(&ports, &tenant, new).await?;
-            show(output, &profile)?;
+            show(output, &profiles.create(new).await?)?;
         }
         ProfileCommand::Update {
             name,
@@ -58,48 +57,173 @@ pub(super) async fn execute(
                 let detail = "nothing to update: give --description or --config";
                 return Err(Failed::new(ErrorCode::Usage, detail));
             }
-            let tenant = only_tenant(&home, tenant.tenant.as_deref()).await?;
+            let profiles = Profiles::open(settings, &tenant).await?;
             let config: Option<ProfileConfig> = config
                 .map(|file| request(&file, "profile configuration"))
                 .transpose()?;
-            let profile =
-                export_api::update_profile(&ports, &tenant, &name, description, config, None)
-                    .await?;
-            show(output, &profile)?;
+            show(output, &profiles.update(&name, description, config).await?)?;
+        }
+        ProfileCommand::Retire { name, tenant } => {
+            let profiles = Profiles::open(settings, &tenant).await?;
+            let retired = profiles.retire(&name).await?;
+            let text = format!(
+                "profile {name} is retired; nothing is run with it any more, and past runs keep it"
+            );
+            output.result(&text, &value(&retired));
         }
     }
     Ok(0)
+}
+
+/// A tenant's profiles, on a home or at a service.
+enum Profiles {
+    Home { ports: Ports, tenant: Tenant },
+    Server(Client),
+}
+
+impl Profiles {
+    async fn open(settings: &Settings, tenant: &TenantArg) -> Result<Self, Failed> {
+        let named = tenant.tenant.as_deref();
+        if let Some(server) = settings.server()? {
+            let client = Client::open(server)?;
+            client.only_tenant(named)?;
+            return Ok(Self::Server(client));
+        }
+        let home = settings.open_home()?;
+        let tenant = only_tenant(&home, named).await?;
+        let (ports, _) = ports(&home);
+        Ok(Self::Home { ports, tenant })
+    }
+
+    async fn list(&self) -> Result<Vec<ProfileView>, Failed> {
+        match self {
+            Self::Home { ports, tenant } => {
+                let profiles = export_api::list_profiles(ports, tenant).await?;
+                Ok(profiles.iter().map(ProfileView::from).collect())
+            }
+            Self::Server(client) => {
+                let list: ProfileList = client.ask(&client.get("/profiles")).await?;
+                Ok(list.profiles)
+            }
+        }
+    }
+
+    async fn find(&self, name: &str, revision: Option<u32>) -> Result<ProfileView, Failed> {
+        match self {
+            Self::Home { ports, tenant } => {
+                let found = export_api::find_profile(ports, tenant, name, revision).await?;
+                Ok(ProfileView::from(&found))
+            }
+            Self::Server(client) => {
+                let mut path = path(name)?;
+                if let Some(revision) = revision {
+                    path.push_str(&format!("?revision={revision}"));
+                }
+                Ok(client.ask(&client.get(&path)).await?)
+            }
+        }
+    }
+
+    async fn create(&self, new: NewProfile) -> Result<ProfileView, Failed> {
+        match self {
+            Self::Home { ports, tenant } => {
+                let made = export_api::create_profile(ports, tenant, new).await?;
+                Ok(ProfileView::from(&made))
+            }
+            Self::Server(client) => Ok(client.ask(&client.post("/profiles").json(&new)?).await?),
+        }
+    }
+
+    async fn update(
+        &self,
+        name: &str,
+        description: Option<String>,
+        config: Option<ProfileConfig>,
+    ) -> Result<ProfileView, Failed> {
+        match self {
+            Self::Home { ports, tenant } => {
+                let update =
+                    export_api::update_profile(ports, tenant, name, description, config, None);
+                Ok(ProfileView::from(&update.await?))
+            }
+            Self::Server(client) => {
+                let (_, etag) = newest(client, name).await?;
+                let mut change = json!({});
+                if let Some(description) = description {
+                    change["description"] = description.into();
+                }
+                if let Some(config) = config {
+                    change["config"] = json!(config);
+                }
+                let ask = client.patch(&path(name)?).with(IF_MATCH, etag);
+                Ok(client.ask(&ask.json(&change)?).await?)
+            }
+        }
+    }
+
+    async fn retire(&self, name: &str) -> Result<ProfileView, Failed> {
+        match self {
+            Self::Home { ports, tenant } => {
+                let retired = export_api::retire_profile(ports, tenant, name, None).await?;
+                Ok(ProfileView::from(&retired))
+            }
+            Self::Server(client) => {
+                let (profile, etag) = newest(client, name).await?;
+                let ask = client.delete(&path(name)?).with(IF_MATCH, etag);
+                client.send(&ask).await?;
+                self.find(name, Some(profile.revision)).await
+            }
+        }
+    }
+}
+
+/// A profile of a service, and the tag by which a change names it.
+async fn newest(client: &Client, name: &str) -> Result<(ProfileView, String), Failed> {
+    let path = path(name)?;
+    let response = client.send(&client.get(&path)).await?;
+    let etag = response
+        .headers()
+        .get(ETAG)
+        .and_then(|etag| etag.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let profile = crate::remote::document(&path, response).await?;
+    Ok((profile, etag))
+}
+
+fn path(name: &str) -> Result<String, Failed> {
+    segment(name)
+        .map(|name| format!("/profiles/{name}"))
+        .ok_or_else(|| {
+            let detail = format!("there is no profile `{name}`");
+            Failed::new(ErrorCode::UnknownProfile, detail)
+        })
 }
 
 fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.iter().map(|cell| (*cell).to_owned()).collect()
 }
 
-fn value(profile: &Profile) -> Value {
-    json!({
-        "name": profile.name,
-        "kind": profile.kind,
-        "revision": profile.revision,
-        "description": profile.description,
-        "config": profile.config,
-        "created_at": profile.created_at,
-        "builtin": profile.is_builtin(),
-    })
+fn value(profile: &ProfileView) -> Value {
+    json!(profile)
 }
 
-fn show(output: &Output, profile: &Profile) -> Result<(), Failed> {
+fn show(output: &Output, profile: &ProfileView) -> Result<(), Failed> {
     let config = serde_json::to_string_pretty(&profile.config)
         .map_err(|e| Failed::new(ErrorCode::Internal, format!("printing a profile: {e}")))?;
     let made = profile
         .created_at
         .map_or_else(|| "built in".to_owned(), |time| time.to_string());
-    let rows = vec![
+    let mut rows = vec![
         row(["name", &profile.name]),
         row(["kind", profile.kind.as_str()]),
         row(["revision", &profile.revision.to_string()]),
         row(["made", &made]),
-        row(["description", &profile.description]),
     ];
+    if let Some(retired) = profile.retired_at {
+        rows.push(row(["retired", &retired.to_string()]));
+    }
+    rows.push(row(["description", &profile.description]));
     output.result(&format!("{}{config}", table(&rows)), &value(profile));
     Ok(())
 }

@@ -1,23 +1,28 @@
-//! `exportctl runs …`
+//! `exportctl runs …` on a home
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use export_adapter::Registry;
+use export_api::views::RunView;
 use export_embedded::Home;
-use export_model::{ErrorCode, Event, Run, RunStatus};
+use export_model::{ErrorCode, Event, Run, RunKey};
 use export_ports::{Ports, RunFilter};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::run::{result_value, summary};
+use super::run::{archive_path, bundle_to, stored_archive};
+use super::shown::{self, result_value, summary};
 use crate::cli::{RunsCommand, default_workers};
 use crate::failure::Failed;
 use crate::host::Host;
-use crate::output::{Output, table};
-use crate::progress::{describe, follow};
-use crate::settings::{Settings, any_tenant, only_tenant, ports};
+use crate::output::Output;
+use crate::progress::follow;
+use crate::settings::{Settings, any_tenant, only_tenant, ports, user};
 
 const PAGE: usize = 500;
+/// How long one wait for a run's next event takes.
+const WAIT: Duration = Duration::from_secs(1);
 
 pub(super) async fn execute(
     settings: &Settings,
@@ -26,43 +31,56 @@ pub(super) async fn execute(
 ) -> Result<u8, Failed> {
     let home = settings.open_home()?;
     let (ports, _) = ports(&home);
+    let view = |run: &Run| RunView::of(run, ports.clock.now());
     match command {
         RunsCommand::List { limit, tenant } => {
             let tenant = only_tenant(&home, tenant.tenant.as_deref()).await?;
             let filter = RunFilter::default();
             let runs = ports.state.runs(&tenant, &filter, None, limit).await?;
-            let header = ["RUN", "PROFILE", "STATUS", "SUBMITTED", ""];
-            let mut rows = vec![header.map(str::to_owned).to_vec()];
-            for run in &runs {
-                rows.push(vec![
-                    run.key.run.to_string(),
-                    run.profile.name.clone(),
-                    run.status.to_string(),
-                    run.submitted_at.whole_seconds().to_string(),
-                    describe(run),
-                ]);
-            }
-            let values: Vec<_> = runs
+            let runs: Vec<(RunView, Option<PathBuf>)> = runs
                 .iter()
-                .map(|run| result_value(&home, run, None))
+                .map(|run| (view(run), archive_path(&home, run)))
                 .collect();
-            output.result(&table(&rows), &json!({ "runs": values }));
+            let runs = runs.iter().map(|(run, archive)| (run, archive.as_deref()));
+            shown::list(output, runs);
         }
         RunsCommand::Show { id, tenant } => {
             let run = find(&home, &ports, tenant.tenant.as_deref(), &id).await?;
-            let text = summary(output, &home, &run, None);
-            output.result(&text, &result_value(&home, &run, None));
+            show(output, &home, &ports, &run);
         }
-        RunsCommand::Events { id, tenant } => {
+        RunsCommand::Events {
+            id,
+            follow: false,
+            tenant,
+        } => {
             let run = find(&home, &ports, tenant.tenant.as_deref(), &id).await?;
-            let events = all_events(&ports, &run).await?;
-            let values: Vec<Value> = events.iter().map(|event| json!(event)).collect();
-            let lines: Vec<String> = events.iter().map(line).collect();
-            let value = json!({ "run_id": run.key.run, "events": values });
-            output.result(&lines.join("\n"), &value);
+            let events = all_events(&ports, &run.key).await?;
+            shown::events(output, &run.key.run, &events);
+        }
+        RunsCommand::Events {
+            id,
+            follow: true,
+            tenant,
+        } => {
+            let run = find(&home, &ports, tenant.tenant.as_deref(), &id).await?;
+            follow_events(output, &ports, &run.key).await?;
+        }
+        RunsCommand::Download { id, out, tenant } => {
+            let run = find(&home, &ports, tenant.tenant.as_deref(), &id).await?;
+            let stored = stored_archive(&home, &run)?;
+            bundle_to(output, &view(&run), &stored, &out)?;
         }
         RunsCommand::Cancel { id, tenant } => {
-            return cancel(output, &home, &ports, tenant.tenant.as_deref(), &id).await;
+            // Cancelling works without another process: this one winds the run down itself if it
+            // has to.
+            let run = find(&home, &ports, tenant.tenant.as_deref(), &id).await?;
+            let run = export_api::cancel_run(&ports, &run.key.tenant, &id, &user()).await?;
+            let host = Host::start(&ports, &Arc::new(Registry::default()), 1).await?;
+            let ended = follow(&ports, &host, &run.key, output).await;
+            host.stop().await;
+            let ended = ended?;
+            let archive = archive_path(&home, &ended);
+            shown::cancelled(output, &view(&ended), archive.as_deref());
         }
         RunsCommand::Retry { id, tenant } => {
             let run = find(&home, &ports, tenant.tenant.as_deref(), &id).await?;
@@ -71,15 +89,8 @@ pub(super) async fn execute(
             let ended = follow(&ports, &host, &run.key, output).await;
             host.stop().await;
             let ended = ended?;
-            let code = ended
-                .failure
-                .as_ref()
-                .map_or(0, |f| f.error_code.exit_code());
-            output.result(
-                &summary(output, &home, &ended, None),
-                &result_value(&home, &ended, None),
-            );
-            return Ok(code);
+            show(output, &home, &ports, &ended);
+            return Ok(ended.failure.map_or(0, |f| f.error_code.exit_code()));
         }
         RunsCommand::Resume { workers } => {
             let host = Host::start(
@@ -97,6 +108,15 @@ pub(super) async fn execute(
     Ok(0)
 }
 
+fn show(output: &Output, home: &Home, ports: &Ports, run: &Run) {
+    let view = RunView::of(run, ports.clock.now());
+    let archive = archive_path(home, run);
+    output.result(
+        &summary(output, &view, archive.as_deref()),
+        &result_value(&view, archive.as_deref()),
+    );
+}
+
 /// A run by its id. Ids are unique, so where no tenant is named all of the ledger's are tried.
 async fn find(home: &Home, ports: &Ports, tenant: Option<&str>, id: &str) -> Result<Run, Failed> {
     let owners = any_tenant(home, tenant).await?;
@@ -111,14 +131,11 @@ async fn find(home: &Home, ports: &Ports, tenant: Option<&str>, id: &str) -> Res
     Err(Failed::new(ErrorCode::UnknownRun, detail))
 }
 
-async fn all_events(ports: &Ports, run: &Run) -> Result<Vec<Event>, Failed> {
+async fn all_events(ports: &Ports, run: &RunKey) -> Result<Vec<Event>, Failed> {
     let mut events: Vec<Event> = Vec::new();
     loop {
         let after = events.last().map_or(0, |event| event.seq);
-        let page = ports
-            .state
-            .events(&run.key, after, PAGE, Duration::ZERO)
-            .await?;
+        let page = ports.state.events(run, after, PAGE, Duration::ZERO).await?;
         if page.is_empty() {
             return Ok(events);
         }
@@ -126,51 +143,21 @@ async fn all_events(ports: &Ports, run: &Run) -> Result<Vec<Event>, Failed> {
     }
 }
 
-/// An event for people: its members after the ones that every event has.
-fn line(event: &Event) -> String {
-    let mut value = json!(event.body);
-    let kind = value
-        .get("type")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
-    let mut words = Vec::new();
-    if let Some(members) = value.as_object_mut() {
-        members.remove("type");
-        for (name, member) in members.iter() {
-            match member {
-                Value::Null => {}
-                Value::String(text) => words.push(format!("{name}={text}")),
-                other => words.push(format!("{name}={other}")),
-            }
+/// Prints events as they happen, until the run has ended; other processes do the run.
+async fn follow_events(output: &Output, ports: &Ports, key: &RunKey) -> Result<(), Failed> {
+    let mut all = Vec::new();
+    loop {
+        let seen = all.last().map_or(0, |event: &Event| event.seq);
+        let page = ports.state.events(key, seen, PAGE, WAIT).await?;
+        for event in &page {
+            output.line(&shown::line(event));
+        }
+        all.extend(page);
+        let run = ports.state.run(key).await?;
+        let seen = all.last().map_or(0, |event| event.seq);
+        if run.is_none_or(|run| run.status.is_terminal() && seen >= run.last_seq) {
+            output.result_of_lines(&shown::events_value(&key.run, &all));
+            return Ok(());
         }
     }
-    format!(
-        "{:>4}  {}  {kind:<20} {}",
-        event.seq,
-        event.at,
-        words.join("  ")
-    )
-}
-
-/// Cancelling works without another process: this one winds the run down itself if it has to.
-async fn cancel(
-    output: &Output,
-    home: &Home,
-    ports: &Ports,
-    tenant: Option<&str>,
-    id: &str,
-) -> Result<u8, Failed> {
-    let run = find(home, ports, tenant, id).await?;
-    let run = export_api::cancel_run(ports, &run.key.tenant, id, &super::run::user()).await?;
-    let host = Host::start(ports, &Arc::new(Registry::default()), 1).await?;
-    let ended = follow(ports, &host, &run.key, output).await;
-    host.stop().await;
-    let ended = ended?;
-    let text = match ended.status {
-        RunStatus::Aborted => format!("run {id} was cancelled; nothing of its payload is kept"),
-        other => format!("run {id} is {other}"),
-    };
-    output.result(&text, &result_value(home, &ended, None));
-    Ok(0)
 }

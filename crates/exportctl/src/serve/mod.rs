@@ -79,6 +79,8 @@ struct Api {
     listener: TcpListener,
     router: Router,
     url: String,
+    /// What it really listens on, which a proxy in front of it has to know.
+    bound: SocketAddr,
     dev: bool,
 }
 
@@ -151,6 +153,7 @@ async fn mount(
         listener,
         router: router(service).merge(extra),
         url,
+        bound,
         dev,
     })
 }
@@ -219,6 +222,7 @@ fn announce(output: &Output, home: &Home, args: &ServeArgs, api: Option<&Api>) {
     }
     let value = json!({
         "url": url,
+        "listen": api.map(|api| api.bound),
         "role": args.role.as_str(),
         "home": home.path(),
         "dev_authority": api.is_some_and(|api| api.dev),

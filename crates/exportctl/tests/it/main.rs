@@ -18,6 +18,7 @@ mod profiles;
 mod refused_input;
 mod refused_records;
 mod refused_requests;
+mod remote;
 mod revisions;
 mod selecting;
 mod support;

@@ -13,8 +13,6 @@ use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use export_model::ErrorCode as E;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::caller::{Caller, Read};
@@ -22,6 +20,7 @@ use super::openapi::{DOCUMENT, also_as, answers, describe, finish, frame, header
 use super::{
     BASE, Problem, Service, download, events, health, observe, profiles, runs, schedules, verify,
 };
+use crate::views::{AdapterList, AdapterView, SigningKeyView};
 
 /// The API's routes and the two health checks, for a host to mount at its root.
 pub fn router(service: Service) -> Router {
@@ -66,49 +65,11 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
     Problem::new(E::WrongMethod, detail)
 }
 
-/// What the service can produce.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-struct AdapterList {
-    /// The adapters.
-    adapters: Vec<AdapterView>,
-}
-
-/// An adapter.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "Adapter")]
-struct AdapterView {
-    /// Its name.
-    name: String,
-    /// Its version; another one may give other bytes for the same records.
-    version: String,
-    /// The kinds of profile that it makes.
-    variants: Vec<String>,
-    /// The formats of its files.
-    formats: Vec<String>,
-}
-
 async fn adapters(_: Caller<Read>, State(service): State<Service>) -> Answer<AdapterList> {
     let adapters = service.registry().adapters();
     Answer::new(AdapterList {
-        adapters: adapters
-            .iter()
-            .map(|adapter| AdapterView {
-                name: adapter.name.to_owned(),
-                version: adapter.version.to_owned(),
-                variants: adapter.variants.iter().map(ToString::to_string).collect(),
-                formats: adapter.formats.iter().map(ToString::to_string).collect(),
-            })
-            .collect(),
+        adapters: adapters.iter().map(AdapterView::from).collect(),
     })
-}
-
-/// The key that bundles are signed with.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-struct SigningKeyView {
-    /// The public key, PEM.
-    public_key: String,
-    /// Its fingerprint over its SPKI DER.
-    fingerprint: String,
 }
 
 async fn key(
