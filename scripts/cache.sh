@@ -10,6 +10,10 @@ DENY="$CACHE/cargo-deny-$DENY_VERSION/bin/cargo-deny"
 COSIGN_VERSION=v3.1.3
 COSIGN="$CACHE/cosign-$COSIGN_VERSION/bin/cosign"
 
+OPENAPI_SPEC_VALIDATOR_VERSION=0.9.0
+SCHEMATHESIS_VERSION=4.32.5
+OPENAPI_TOOLS="$CACHE/openapi-$OPENAPI_SPEC_VALIDATOR_VERSION-$SCHEMATHESIS_VERSION"
+
 # into FOLDER COMMAND…: runs COMMAND with PREFIX set to a new folder, which becomes FOLDER only if
 # COMMAND succeeds. So what is in the cache is whole, even if two runs fill it at once.
 into() {

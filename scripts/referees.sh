@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/cache.sh
 
 missing=()
-for tool in openssl zstd tar python3; do
+for tool in openssl zstd tar python3 curl wget; do
     command -v "$tool" >/dev/null || missing+=("$tool")
 done
 if ((${#missing[@]})) && ((EUID == 0)) && command -v apt-get >/dev/null; then
@@ -17,7 +17,7 @@ if ((${#missing[@]})) && ((EUID == 0)) && command -v apt-get >/dev/null; then
             apt-get install -q -y --no-install-recommends "${missing[@]}"
     } >/dev/null 2>&1 || true
 fi
-for tool in openssl zstd tar python3; do
+for tool in openssl zstd tar python3 curl wget; do
     command -v "$tool" >/dev/null || echo "skipped: $tool: it is not installed"
 done
 if command -v tar >/dev/null && ! tar --version | grep -q 'GNU tar'; then

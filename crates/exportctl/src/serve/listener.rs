@@ -62,6 +62,8 @@ pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: watch
             drop(place);
         });
     }
+    // Whoever comes now is refused at once, rather than left waiting in the system's queue.
+    drop(listener);
     if tokio::time::timeout(GRACE, graceful.shutdown())
         .await
         .is_err()

@@ -17,13 +17,17 @@ use export_model::ErrorCode;
 use http_body_util::BodyExt as _;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Problem, Service};
 
 /// The most bytes of a request's document.
 const DOCUMENT_BYTES: usize = 1 << 20;
-/// For how long nothing may come of a document that was begun.
+/// How long a body may take, besides the time that its bytes take at [`SLOWEST`].
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Bytes a second that a client has to send in the long run. Who sends less would hold a
+/// connection, and perhaps one of few places, for as long as it likes.
+const SLOWEST: u64 = 16 << 10;
 
 /// A request's JSON document.
 pub(super) struct Document<T> {
@@ -80,13 +84,17 @@ pub(super) async fn read(mut body: Body, most: usize) -> Result<Bytes, Problem> 
         return Err(too_large());
     }
     let mut bytes = BytesMut::new();
+    let begun = Instant::now();
     loop {
-        let frame = tokio::time::timeout(PATIENCE, body.frame())
-            .await
-            .map_err(|_| {
-                let detail = format!("nothing of the body came for {} s", PATIENCE.as_secs());
-                Problem::new(ErrorCode::RequestTimeout, detail)
-            })?;
+        let until = begun + PATIENCE + Duration::from_secs(bytes.len() as u64 / SLOWEST);
+        let frame = timeout_at(until, body.frame()).await.map_err(|_| {
+            let detail = format!(
+                "the body came too slowly: {} bytes in {} s",
+                bytes.len(),
+                begun.elapsed().as_secs()
+            );
+            Problem::new(ErrorCode::RequestTimeout, detail)
+        })?;
         let Some(frame) = frame else {
             return Ok(bytes.freeze());
         };
