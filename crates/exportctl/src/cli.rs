@@ -86,6 +86,10 @@ pub(crate) enum Command {
         /// Its path at the service, such as /api/export/runs, or its URL
         #[arg(value_name = "URL|PATH")]
         target: String,
+        /// So many proofs, for as many requests of this kind
+        #[arg(long, value_name = "N", default_value_t = 1, hide = true,
+            value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        count: u32,
     },
     /// Print generated pages of the documentation
     #[command(hide = true)]

@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use clap::parser::ValueSource;
-use export_embedded::{FileSigner, Home};
+use export_approval::ApprovalPolicy;
+use export_embedded::{FileSigner, Home, approvers};
 use export_model::{ErrorCode, Tenant, Timestamp};
 use export_ports::{LedgerWriter, PortError, PortErrorKind, Ports, Signer, SignerLevel};
 use export_telemetry::{LogFormat, init_logs};
@@ -269,4 +270,16 @@ pub(crate) fn import_time(now: Timestamp) -> Result<Timestamp, Failed> {
             Err(Failed::new(ErrorCode::Usage, detail))
         }
     }
+}
+
+/// What this home says about approvals.
+pub(crate) fn approval_policy(home: &Home, enabled: bool) -> Result<ApprovalPolicy, Failed> {
+    Ok(ApprovalPolicy {
+        enabled,
+        keys: if enabled {
+            approvers(&home.keys()).map_err(key_failed)?
+        } else {
+            Default::default()
+        },
+    })
 }

@@ -1,9 +1,9 @@
 //! `exportctl approval …`, and what a run needs of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use export_approval::{Approval, ApprovalPolicy, SCHEMA, envelope, to_sign};
-use export_embedded::{FileSigner, Home, RandomIds, SystemClock, approvers, trust_approver};
+use export_approval::{Approval, SCHEMA, envelope, to_sign};
+use export_embedded::{FileSigner, RandomIds, SystemClock, trust_approver};
 use export_model::{ErrorCode, ProfileKind, Selectors, Sha256Digest, UnknownKind};
 use export_ports::{Clock, Ids, Signer};
 use export_signing::Signature;
@@ -120,17 +120,4 @@ pub(super) fn approvals(files: &[PathBuf]) -> Result<Vec<Value>, Failed> {
         .iter()
         .map(|file| read(file).map_err(invalid))
         .collect()
-}
-
-/// What this home says about approvals.
-pub(crate) fn approval_policy(home: &Home, enabled: bool) -> Result<ApprovalPolicy, Failed> {
-    let keys: &Path = &home.keys();
-    Ok(ApprovalPolicy {
-        enabled,
-        keys: if enabled {
-            approvers(keys).map_err(key_failed)?
-        } else {
-            Default::default()
-        },
-    })
 }

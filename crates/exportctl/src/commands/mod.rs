@@ -19,8 +19,6 @@ mod verify;
 use std::io::Read;
 use std::path::Path;
 
-pub(crate) use approval::approval_policy;
-
 use export_model::ErrorCode;
 
 use crate::cli::{Command, Place, RunsCommand};
@@ -66,9 +64,13 @@ pub(crate) async fn execute(
         Command::Adapters => adapters::execute(settings, output).await,
         Command::Login(args) => remote::login(&settings.required_server()?, output, &args).await,
         Command::Logout => remote::logout(&settings.required_server()?, output),
-        Command::Proof { method, target } => {
+        Command::Proof {
+            method,
+            target,
+            count,
+        } => {
             let client = remote::Client::open(settings.required_server()?)?;
-            remote::proof(&client, output, &method, &target)
+            remote::proof(&client, output, &method, &target, count)
         }
         Command::Docs { page } => docs::execute(output, &page),
     }

@@ -11,7 +11,7 @@ use export_api::{RunRequest, SubmitContext};
 use export_embedded::Home;
 use export_model::{AsOf, ErrorCode, Run, RunOptions, Selectors, Tenant};
 
-use super::approval::{approval_policy, approvals};
+use super::approval::approvals;
 use super::archive_file::ArchiveFile;
 use super::is_standard_input;
 use super::selecting::{invalid, selectors};
@@ -21,7 +21,7 @@ use crate::failure::Failed;
 use crate::host::Host;
 use crate::output::Output;
 use crate::progress::follow;
-use crate::settings::{Settings, key_failed, only_tenant, ports, user};
+use crate::settings::{Settings, approval_policy, key_failed, only_tenant, ports, user};
 
 pub(super) async fn execute(
     settings: &Settings,

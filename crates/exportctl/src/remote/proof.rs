@@ -14,6 +14,7 @@ pub(crate) fn execute(
     output: &Output,
     method: &str,
     target: &str,
+    count: u32,
 ) -> Result<u8, Failed> {
     let method = method.to_ascii_uppercase();
     if method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase()) {
@@ -30,7 +31,12 @@ pub(crate) fn execute(
     })?;
     let (authorization, proof) = client.fields(&method, &url)?;
     let (authorization, proof) = (authorization.expose(), proof.expose());
-    let text = format!("Authorization: {authorization}\nDPoP: {proof}");
+    let mut text = format!("Authorization: {authorization}\nDPoP: {proof}");
+    for _ in 1..count {
+        let (_, proof) = client.fields(&method, &url)?;
+        text.push_str("\nDPoP: ");
+        text.push_str(proof.expose());
+    }
     let value = json!({
         "method": method,
         "url": url,

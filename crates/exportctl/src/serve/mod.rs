@@ -23,11 +23,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::cli::{Role, ServeArgs, default_workers};
-use crate::commands::approval_policy;
 use crate::failure::Failed;
 use crate::host::Host;
 use crate::output::Output;
-use crate::settings::{Settings, key_failed, ports};
+use crate::settings::{Settings, approval_policy, key_failed, ports};
 
 /// How long a token of the dev authority is good.
 const DEV_TOKEN_SECONDS: u32 = 3_600;

@@ -592,7 +592,10 @@ fn an_approval_for_one_run_is_good_for_one() {
     let again: Vec<_> = ["run", "json:raw"].iter().chain(&args).copied().collect();
     let error = two.world.error(again.clone(), "ERR_APPROVAL_USED");
     let detail = error["detail"].as_str().unwrap();
-    assert!(detail.contains("audit-8") && detail.contains("globex"), "{detail}");
+    assert!(
+        detail.contains("audit-8") && detail.contains("globex"),
+        "{detail}"
+    );
     let runs = two.world.json(["runs", "list", "--tenant", "acme"]);
     assert_eq!(runs["runs"].as_array().unwrap().len(), 1);
     // Another one is not touched by that.
