@@ -1,8 +1,16 @@
 //! The command line's grammar. `docs/cli.md` is generated from it.
 
+mod login;
+mod place;
+mod schedule;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use login::LoginArgs;
+pub(crate) use place::Place;
+pub(crate) use schedule::ScheduleCommand;
 
 /// Packages security evidence into signed bundles that anybody can verify offline.
 #[derive(Debug, Parser)]
@@ -100,31 +108,6 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Where the command works.
-    pub(crate) fn place(&self) -> Place {
-        match self {
-            Self::Ledger(_)
-            | Self::Serve(_)
-            | Self::Approval(ApprovalCommand::Trust { .. })
-            | Self::Runs(RunsCommand::Resume { .. })
-            | Self::Keys(
-                KeysCommand::Show | KeysCommand::Generate { .. } | KeysCommand::Trust { .. },
-            ) => Place::Home,
-            Self::Profile(_)
-            | Self::Run(_)
-            | Self::Runs(_)
-            | Self::Schedule(_)
-            | Self::Keys(KeysCommand::Public)
-            | Self::Adapters => Place::HomeOrServer,
-            Self::Login(_) | Self::Logout | Self::Proof { .. } => Place::Server,
-            Self::Verify(_)
-            | Self::Inspect { .. }
-            | Self::Unpack(_)
-            | Self::Approval(ApprovalCommand::Create(_))
-            | Self::Docs { .. } => Place::Offline,
-        }
-    }
-
     /// How many parts may be written at once.
     pub(crate) fn workers(&self) -> usize {
         let asked = match self {
@@ -138,19 +121,6 @@ impl Command {
         };
         usize::from(asked.unwrap_or_else(default_workers))
     }
-}
-
-/// Where a command works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// On a home only.
-    Home,
-    /// On a home, or at a service.
-    HomeOrServer,
-    /// At a service only.
-    Server,
-    /// On files; without a word to any service.
-    Offline,
 }
 
 /// Half the cores write parts; compression and hashing fill the others.
@@ -385,64 +355,6 @@ pub(crate) enum RunsCommand {
         #[arg(long, value_name = "N")]
         workers: Option<u16>,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ScheduleCommand {
-    /// Every schedule, oldest first
-    List(TenantArg),
-    /// Make a schedule from a JSON file: {"name", "profile", "when": "cron(0 3 * * *)"}
-    Create {
-        /// The file, or `-` for standard input
-        file: PathBuf,
-        #[command(flatten)]
-        tenant: TenantArg,
-    },
-    /// A schedule: what it runs, and when
-    Show {
-        /// The schedule's id
-        id: String,
-        #[command(flatten)]
-        tenant: TenantArg,
-    },
-    /// Remove a schedule; runs that it started go on
-    Delete {
-        /// The schedule's id
-        id: String,
-        #[command(flatten)]
-        tenant: TenantArg,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LoginArgs {
-    /// Whose evidence; a dev authority believes it [default: `default`]
-    #[arg(long, env = "EXPORT_TENANT")]
-    pub(crate) tenant: Option<String>,
-    /// Who one is; a dev authority believes it [default: the user's name]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) subject: Option<String>,
-    /// What the token is to allow, such as export:read (repeat for more) [default: everything that
-    /// the Authority gives]
-    #[arg(long = "scope", value_name = "SCOPE")]
-    pub(crate) scopes: Vec<String>,
-    /// The Authority's token endpoint [default: as the service and its Authority say]
-    #[arg(long, value_name = "URL")]
-    pub(crate) token_endpoint: Option<String>,
-    /// The name under which the Authority knows this client
-    #[arg(long, value_name = "ID")]
-    pub(crate) client_id: Option<String>,
-    /// A file with the client's password at the Authority, or `-` for standard input
-    #[arg(long, value_name = "FILE", requires = "client_id")]
-    pub(crate) client_secret_file: Option<PathBuf>,
-    /// A file with a token that was made for the key of --new-key, or `-` for standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["subject", "scopes", "token_endpoint",
-        "client_id"])]
-    pub(crate) token: Option<PathBuf>,
-    /// Make a key and print its thumbprint, to which an Authority elsewhere can bind a token
-    #[arg(long, conflicts_with_all = ["subject", "scopes", "token_endpoint", "client_id",
-        "token"])]
-    pub(crate) new_key: bool,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ mod hostile_bundles;
 mod importing;
 mod keys;
 mod killed;
+mod logins;
 mod output;
 mod profiles;
 mod refused_input;

@@ -5,15 +5,11 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use export_authority::Scopes;
-use export_authority::client::ProofKey;
-use export_authority::dev::{DevAuthority, Grant};
-use export_model::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{Archive, Cutter, Served, World, fed, ran, sha256_hex};
+use crate::support::{Archive, Cutter, Served, World, ran, sha256_hex};
 
-fn world(records: u32) -> World {
+pub(crate) fn world(records: u32) -> World {
     let world = World::new();
     let records = records.to_string();
     world.json(["ledger", "generate", "--records", &records, "--seed", "7"]);
@@ -24,7 +20,7 @@ fn members(value: &Value) -> BTreeSet<String> {
     value.as_object().unwrap().keys().cloned().collect()
 }
 
-fn mode(path: &std::path::Path) -> u32 {
+pub(crate) fn mode(path: &std::path::Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
@@ -283,197 +279,6 @@ fn a_service_that_is_started_again_is_followed_on() {
     cutter.lead_to(served.listen);
     let _worker = Served::worker(&world);
     assert!(run.child.wait().unwrap().success());
-}
-
-#[test]
-fn a_login_is_for_one_tenant_and_ends() {
-    let world = world(3);
-    let served = Served::start(&world, &[]);
-    served.error(&["runs", "list"], "ERR_UNAUTHENTICATED", 8);
-    let told = served.json(&[
-        "login",
-        "--tenant",
-        "acme",
-        "--subject",
-        "ci",
-        "--scope",
-        "export:read",
-    ]);
-    assert_eq!(told["tenant"], "acme");
-    assert_eq!(told["subject"], "ci");
-    assert_eq!(told["scopes"], json!(["export:read"]));
-    served.error(&["runs", "list", "--tenant", "other"], "ERR_USAGE", 2);
-    served.error(&["run", "json:raw"], "ERR_SCOPE_MISSING", 8);
-    served.login("acme");
-    // What is another tenant's is not there.
-    let (run, _) = world.export("json:raw", &[]);
-    let id = run["run_id"].as_str().unwrap();
-    served.error(&["runs", "show", id], "ERR_UNKNOWN_RUN", 2);
-    served.error(&["runs", "download", id, "--out", "-"], "ERR_USAGE", 2);
-
-    // A token that has ended, as the client knows, and as only the service knows.
-    let path = served.credentials();
-    let mut stored: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    let key = ProofKey::from_pem(stored["proof_key"].as_str().unwrap()).unwrap();
-    let authority = std::fs::read_to_string(world.home().join("keys/dev-authority.key")).unwrap();
-    let grant = Grant {
-        subject: "ci".into(),
-        tenant: "acme".parse().unwrap(),
-        scopes: Scopes::all(),
-        ttl_seconds: 60,
-        jkt: key.thumbprint().to_owned(),
-    };
-    let issuer = format!("{}/dev-authority", served.url);
-    let then = Timestamp(1_700_000_000_000);
-    let token = DevAuthority::from_pem(&authority)
-        .unwrap()
-        .mint(&grant, &issuer, &served.url, then, "an-old-one")
-        .unwrap();
-    stored["access_token"] = token.clone().into();
-    for end in ["2023-11-14T22:14:20.000Z", "2999-01-01T00:00:00.000Z"] {
-        stored["expires_at"] = end.into();
-        std::fs::write(&path, stored.to_string()).unwrap();
-        let error = served.error(&["runs", "list"], "ERR_TOKEN_EXPIRED", 8);
-        let detail = error["detail"].as_str().unwrap();
-        assert!(
-            detail.contains("log in: exportctl --server http"),
-            "{detail}"
-        );
-        assert!(!error.to_string().contains(&token));
-    }
-    assert_eq!(served.json(&["logout"])["logged_out"], true);
-    assert!(!path.exists());
-    assert_eq!(served.json(&["logout"])["logged_out"], false);
-}
-
-#[test]
-fn a_token_from_elsewhere_is_taken_for_the_key_it_was_made_for() {
-    let world = world(3);
-    let served = Served::start(&world, &[]);
-    // Makes the dev authority's key, and one that the token is not for.
-    served.login("default");
-    let made = served.json(&["login", "--new-key"]);
-    let authority = std::fs::read_to_string(world.home().join("keys/dev-authority.key")).unwrap();
-    let authority = DevAuthority::from_pem(&authority).unwrap();
-    let mint = |jkt: &str| {
-        let grant = Grant {
-            subject: "robot".into(),
-            tenant: "default".parse().unwrap(),
-            scopes: Scopes::all(),
-            ttl_seconds: 4_000_000_000,
-            jkt: jkt.to_owned(),
-        };
-        let issuer = format!("{}/dev-authority", served.url);
-        let then = Timestamp(1_700_000_000_000);
-        authority
-            .mint(&grant, &issuer, &served.url, then, "given")
-            .unwrap()
-    };
-    let other = world.file(
-        "other.jwt",
-        mint(ProofKey::generate().unwrap().thumbprint()),
-    );
-    served.error(
-        &["login", "--token", other.to_str().unwrap()],
-        "ERR_TOKEN_INVALID",
-        8,
-    );
-    let token = mint(made["thumbprint"].as_str().unwrap());
-    let mut login = served.command(&["login", "--token", "-", "--json"]);
-    let told = fed(&mut login, format!("{token}\n").as_bytes());
-    assert_eq!(told.code, 0, "{}{}", told.stdout, told.stderr);
-    assert_eq!(told.value()["subject"], "robot");
-    assert_eq!(told.value()["thumbprint"], made["thumbprint"]);
-    assert!(!told.stdout.contains(&token) && !told.stderr.contains(&token));
-    assert_eq!(served.json(&["run", "json:raw"])["status"], "completed");
-}
-
-#[test]
-fn credentials_are_their_owners_only_and_are_not_logged() {
-    let world = world(3);
-    let served = Served::start(&world, &[]);
-    let config = world.path("config");
-    let private = |args: &[&str]| {
-        let mut command = served.command(args);
-        command
-            .env_remove("EXPORT_CREDENTIALS")
-            .env("XDG_CONFIG_HOME", &config)
-            .env("HOME", world.path("nobody"))
-            .env("RUST_LOG", "trace");
-        ran(&mut command)
-    };
-    let told = private(&["login"]);
-    assert_eq!(told.code, 0, "{}", told.stderr);
-    let folder = config.join("export-center/servers");
-    let name = served
-        .url
-        .strip_prefix("http://")
-        .unwrap()
-        .replace(':', "_");
-    let file = folder.join(format!("{name}.json"));
-    assert_eq!(mode(&file), 0o600);
-    assert_eq!(mode(&folder), 0o700);
-    let stored: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-    let token = stored["access_token"].as_str().unwrap();
-    let run = private(&["run", "json:raw", "-vv"]);
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    for text in [&told.stdout, &told.stderr, &run.stdout, &run.stderr] {
-        assert!(
-            !text.contains(token) && !text.contains("PRIVATE KEY"),
-            "{text}"
-        );
-    }
-    // They go to no other service.
-    let mut elsewhere =
-        served.command(&["runs", "list", "--server", "https://127.0.0.1:1", "--json"]);
-    let elsewhere = ran(elsewhere.env("EXPORT_CREDENTIALS", &file));
-    assert_eq!(elsewhere.value()["error_code"], "ERR_UNAUTHENTICATED");
-}
-
-#[test]
-fn proof_gives_curl_what_it_needs() {
-    let world = world(3);
-    let served = Served::start(&world, &[]);
-    served.login("default");
-    let refused = served.error(
-        &["proof", "GET", "https://elsewhere.example/"],
-        "ERR_USAGE",
-        2,
-    );
-    assert!(
-        refused["detail"]
-            .as_str()
-            .unwrap()
-            .contains("no other service")
-    );
-    let path = "/api/export/runs?limit=1";
-    let proof = served.run(&["proof", "get", path]);
-    assert_eq!(proof.code, 0, "{}", proof.stderr);
-    let mut lines = proof.stdout.lines();
-    assert!(lines.next().unwrap().starts_with("Authorization: DPoP "));
-    assert!(lines.next().unwrap().starts_with("DPoP: "));
-    assert_eq!(lines.next(), None);
-    if Command::new("curl").arg("--version").output().is_err() {
-        eprintln!("skipped: curl: not installed");
-        return;
-    }
-    let url = format!("{}{path}", served.url);
-    let mut curl = Command::new("curl");
-    curl.args([
-        "--silent",
-        "--fail-with-body",
-        "--noproxy",
-        "*",
-        "-H",
-        "@-",
-        &url,
-    ]);
-    let answer = fed(&mut curl, proof.stdout.as_bytes());
-    assert_eq!(answer.code, 0, "{}{}", answer.stdout, answer.stderr);
-    assert_eq!(answer.value()["runs"], json!([]));
-    // It is good for one request.
-    let again = fed(&mut curl, proof.stdout.as_bytes());
-    assert_eq!(again.value()["error_code"], "ERR_DPOP_REPLAYED");
 }
 
 #[test]
