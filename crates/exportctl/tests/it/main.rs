@@ -20,6 +20,7 @@ mod refused_records;
 mod refused_requests;
 mod revisions;
 mod selecting;
+mod serving;
 mod support;
 mod tenants;
 mod verifying;

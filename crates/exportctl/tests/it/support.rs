@@ -5,6 +5,7 @@ mod door;
 mod records;
 mod referees;
 mod sandbox;
+mod service;
 mod tampered;
 
 use std::cell::Cell;
@@ -22,6 +23,7 @@ pub(crate) use door::Door;
 pub(crate) use records::{advisory, advisory_at, finding, lines, record, snapshot};
 pub(crate) use referees::{cosign_accepts, openssl_accepts};
 pub(crate) use sandbox::with_mounts;
+pub(crate) use service::{Answer, Client, Service, send};
 pub(crate) use tampered::Tampered;
 
 /// A home in a temporary folder, with room beside it for other files.
