@@ -57,16 +57,26 @@ pub(crate) async fn execute(
     };
     announce(output, &home, &args, api.as_ref());
 
+    let service = api.as_ref().map(|api| api.service.clone());
     let serving = api.map(|api| tokio::spawn(listener::serve(api.listener, api.router, stop)));
     let fatal = stop::wait(workers.as_ref()).await;
     output.note("stopping: what has begun is finished, nothing new is begun");
     let _ = stopping.send(true);
-    if let Some(serving) = serving {
-        let _ = serving.await;
+    if let Some(service) = service {
+        service.stop();
     }
-    if let Some(workers) = workers {
-        workers.stop().await;
-    }
+    // Both at once: while answers end, no new step of a run is begun.
+    let answers_end = async {
+        if let Some(serving) = serving {
+            let _ = serving.await;
+        }
+    };
+    let steps_end = async {
+        if let Some(workers) = workers {
+            workers.stop().await;
+        }
+    };
+    tokio::join!(answers_end, steps_end);
     match fatal {
         Some(failed) => Err(failed),
         None => Ok(0),
@@ -77,6 +87,7 @@ pub(crate) async fn execute(
 struct Api {
     listener: TcpListener,
     router: Router,
+    service: Service,
     url: String,
     /// What it really listens on, which a proxy in front of it has to know.
     bound: SocketAddr,
@@ -150,7 +161,8 @@ async fn mount(
     let service = Service::new(ports, registry, authority, config(home, args)?);
     Ok(Api {
         listener,
-        router: router(service).merge(extra),
+        router: router(service.clone()).merge(extra),
+        service,
         url,
         bound,
         dev,

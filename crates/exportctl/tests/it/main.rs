@@ -22,6 +22,7 @@ mod refused_requests;
 mod remote;
 mod revisions;
 mod selecting;
+mod serving;
 mod support;
 mod tenants;
 mod verifying;

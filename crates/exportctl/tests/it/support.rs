@@ -6,6 +6,7 @@ mod records;
 mod referees;
 mod sandbox;
 mod served;
+mod service;
 mod tampered;
 
 use std::cell::Cell;
@@ -24,6 +25,7 @@ pub(crate) use records::{advisory, advisory_at, finding, lines, record, snapshot
 pub(crate) use referees::{cosign_accepts, openssl_accepts};
 pub(crate) use sandbox::with_mounts;
 pub(crate) use served::{Cutter, Served};
+pub(crate) use service::{Answer, Client, Service, send};
 pub(crate) use tampered::Tampered;
 
 /// A home in a temporary folder, with room beside it for other files.

@@ -16,6 +16,7 @@ use export_ports::Clock;
 use futures_util::stream;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::Answer;
@@ -30,6 +31,8 @@ use crate::views::EventPage;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Proxies close what is silent for 30 s (a load balancer's usual limit), so that much less.
 const HEARTBEAT: Duration = Duration::from_secs(12);
+/// Ends a stream that is not at its end: the client connects again after a second.
+const COME_AGAIN: &[u8] = b"retry: 1000\n\n";
 const PAGE: usize = 500;
 const LONGEST_WAIT: u64 = 20;
 
@@ -136,6 +139,7 @@ struct Stream {
     follower: Follower,
     waiting: VecDeque<Arc<Event>>,
     clock: Arc<dyn Clock>,
+    stopping: watch::Receiver<bool>,
     /// When the caller's token ends.
     until: Timestamp,
     /// The greatest sequence number that the run had when the stream began, where it had ended.
@@ -153,6 +157,7 @@ fn follow(service: &Service, run: &Run, after: u64, until: Timestamp) -> Respons
         follower: service.feeds().follow(&run.key, after),
         waiting: VecDeque::new(),
         clock: Arc::clone(&service.ports().clock),
+        stopping: service.stopping(),
         until,
         last,
         ended: false,
@@ -188,14 +193,21 @@ impl Stream {
             }
             let left = Duration::from_millis(self.until.millis_since(now));
             let deadline = Instant::now() + left.min(HEARTBEAT);
-            match timeout_at(deadline, self.follower.next()).await {
+            let next = tokio::select! {
+                next = timeout_at(deadline, self.follower.next()) => next,
+                _ = self.stopping.wait_for(|stop| *stop) => {
+                    self.ended = true;
+                    return Some(Bytes::from_static(COME_AGAIN));
+                }
+            };
+            match next {
                 Err(_) => return Some(Bytes::from_static(b": waiting\n\n")),
                 Ok(Ok(events)) => self.waiting.extend(events),
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "events could not be read");
                     // The client comes again and goes on where it was.
                     self.ended = true;
-                    return Some(Bytes::from_static(b"retry: 1000\n\n"));
+                    return Some(Bytes::from_static(COME_AGAIN));
                 }
             }
         }

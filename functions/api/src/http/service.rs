@@ -10,7 +10,7 @@ use export_authority::keys::JwksSource;
 use export_model::{ErrorCode, Limits, Run, Tenant};
 use export_ports::Ports;
 use export_signing::PublicKey;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::Problem;
 use super::feed::Feeds;
@@ -50,6 +50,7 @@ struct Inner {
     gate: GateQueue,
     feeds: Feeds,
     verifying: Semaphore,
+    stopping: watch::Sender<bool>,
 }
 
 impl Service {
@@ -69,7 +70,19 @@ impl Service {
             authority,
             config,
             verifying: Semaphore::new(VERIFYING),
+            stopping: watch::Sender::new(false),
         }))
+    }
+
+    /// Ends what would go on for as long as a run does: streams of events. Their clients are told
+    /// to come again, and go on elsewhere or later where they were. For a host that is to stop.
+    pub fn stop(&self) {
+        self.0.stopping.send_replace(true);
+    }
+
+    /// Turns true when the service is to stop.
+    pub(super) fn stopping(&self) -> watch::Receiver<bool> {
+        self.0.stopping.subscribe()
     }
 
     pub(super) fn ports(&self) -> &Ports {
