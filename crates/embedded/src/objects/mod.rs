@@ -5,6 +5,7 @@
 //! Bytes are flushed before their name appears and the folder is flushed after it, so what was
 //! acknowledged survives a power failure.
 
+mod cached;
 mod tree;
 mod upload;
 
@@ -138,9 +139,11 @@ impl Objects for DirectoryObjects {
     }
 
     async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, PortError> {
-        let key = key.clone();
-        self.blocking("reading an object", move |folders| {
-            let path = folders.object(&key)?;
+        let path = self.folders.object(key)?;
+        if let Some(bytes) = cached::read(&path, &range) {
+            return Ok(bytes.into());
+        }
+        self.blocking("reading an object", move |_| {
             read_range(&path, range)
                 .map(Bytes::from)
                 .map_err(|error| io_failed("reading", &path, error))
