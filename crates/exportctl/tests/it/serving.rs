@@ -108,17 +108,17 @@ fn whoever_trickles_is_cut_off_and_holds_nobody() {
             let begun = Instant::now();
             assert_eq!(client.get("/adapters").status, 200);
             let took = begun.elapsed();
-            assert!(took < Duration::from_secs(2), "{took:?}");
+            assert!(took < Duration::from_secs(5), "{took:?}");
             thread::sleep(Duration::from_millis(200));
         }
         let (said, took) = of_headers.join().unwrap();
-        assert!(took < Duration::from_secs(14), "{took:?}");
+        assert!(took < Duration::from_secs(18), "{took:?}");
         assert!(!said.contains(" 200 "), "{said}");
         let took = silent.join().unwrap();
-        assert!(took < Duration::from_secs(14), "{took:?}");
+        assert!(took < Duration::from_secs(18), "{took:?}");
         for trickling in std::iter::once(of_documents).chain(of_manifests) {
             let (said, took) = trickling.join().unwrap();
-            assert!(took < Duration::from_secs(30), "{took:?}");
+            assert!(took < Duration::from_secs(40), "{took:?}");
             assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
             assert!(said.contains("ERR_REQUEST_TIMEOUT"), "{said}");
         }
