@@ -2,7 +2,7 @@
 # The HTTP API under load, against nginx in the same run. README.md says what is measured.
 #
 #     EXPORTCTL      the program [target/release/exportctl]
-#     BENCH_RECORDS  generated records of the bundle that is downloaded [500000, about 100 MB]
+#     BENCH_RECORDS  generated records of the bundle that is downloaded [1000000, about 320 MB]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -21,4 +21,4 @@ scratch=$(mktemp -d "${TMPDIR:-/tmp}/export-center-bench.XXXXXX")
 trap 'rm -rf -- "$scratch"' EXIT
 unset EXPORT_HOME EXPORT_TENANT EXPORT_SERVER COSIGN_PASSWORD RUST_LOG EXPORT_LOG
 
-python3 benches/api.py --exportctl "$exportctl" --scratch "$scratch" --records "${BENCH_RECORDS:-500000}"
+python3 benches/api.py --exportctl "$exportctl" --scratch "$scratch" --records "${BENCH_RECORDS:-1000000}"

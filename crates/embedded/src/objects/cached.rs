@@ -17,23 +17,39 @@ const MOST: u64 = 1 << 20;
 pub(super) fn read(path: &Path, range: &Range<u64>) -> Option<Vec<u8>> {
     use std::io::IoSliceMut;
 
-    use rustix::io::{ReadWriteFlags, preadv2};
+    use rustix::buffer::spare_capacity;
+    use rustix::io::{ReadWriteFlags, pread, preadv2};
 
     let length = range.end.checked_sub(range.start)?;
     if length == 0 || length > MOST {
         return None;
     }
     let file = std::fs::File::open(path).ok()?;
-    let mut bytes = vec![0; usize::try_from(length).ok()?];
-    let mut done = 0;
-    while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        let at = range.start + done as u64;
-        match preadv2(&file, &mut [IoSliceMut::new(rest)], at, ReadWriteFlags::NOWAIT) {
-            // What ends early, or has to be waited for, is for the other way to deal with.
-            Ok(0) | Err(_) => return None,
-            Ok(count) => done += count,
+    // Files are read from the front, so what lies before the last byte is there if that is. Asked
+    // first, because only a read that may wait takes memory that nobody has filled before.
+    for at in [range.start, range.end - 1] {
+        let mut one = [0];
+        let there = preadv2(
+            &file,
+            &mut [IoSliceMut::new(&mut one)],
+            at,
+            ReadWriteFlags::NOWAIT,
+        );
+        if there != Ok(1) {
+            return None;
         }
     }
+    let length = usize::try_from(length).ok()?;
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        let at = range.start + bytes.len() as u64;
+        // What ends early is for the other way to deal with.
+        match pread(&file, spare_capacity(&mut bytes), at) {
+            Ok(0) | Err(_) => return None,
+            Ok(_) => {}
+        }
+    }
+    bytes.truncate(length);
     Some(bytes)
 }
 
