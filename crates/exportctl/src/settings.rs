@@ -24,12 +24,13 @@ pub(crate) struct Settings {
     given: Given,
 }
 
-/// What was said on the command line itself, and not in the environment.
+/// What was said on the command line itself, and not in the environment; and whether it serves.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Given {
     pub(crate) home: bool,
     pub(crate) server: bool,
     pub(crate) cross_tenant: bool,
+    pub(crate) serving: bool,
 }
 
 impl Given {
@@ -41,6 +42,7 @@ impl Given {
         Self {
             home: given(matches, "home"),
             server: given(matches, "server"),
+            serving: matches.subcommand_name() == Some("serve"),
             cross_tenant: run.is_some_and(|run| given(run, "cross_tenant")),
         }
     }
@@ -48,7 +50,9 @@ impl Given {
 
 impl Settings {
     pub(crate) fn new(global: &Global, given: Given) -> Result<Self, Failed> {
+        let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
         let default = match global.verbose {
+            0 if given.serving && !global.quiet => "warn,export_api::access=info",
             0 => "off",
             1 => {
                 "warn,export=info,export_plan=info,export_adapter=info,export_sign=info,\
@@ -58,6 +62,8 @@ impl Settings {
         };
         let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| default.to_owned());
         let format = match std::env::var("EXPORT_LOG").as_deref() {
+            // What a service says is for programs, unless somebody looks on.
+            Err(_) | Ok("") if given.serving && !terminal => LogFormat::Json,
             Err(_) | Ok("" | "text") => LogFormat::Text,
             Ok("json") => LogFormat::Json,
             Ok(other) => {
@@ -66,7 +72,7 @@ impl Settings {
             }
         };
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let ansi = !plain && std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let ansi = !plain && terminal;
         init_logs(format, &filter, ansi)
             .map_err(|e| Failed::new(ErrorCode::Usage, format!("RUST_LOG: {e}")))?;
         if given.home && given.server {

@@ -120,9 +120,9 @@ pub(super) fn routes(authority: DevAuthority, endpoint: TokenEndpoint, ports: &P
 }
 
 /// The metadata that tells a client where to get a token (RFC 9728 §2).
-pub(super) fn resource_metadata(public: &str, audience: &str, issuer: &str) -> Router {
+pub(super) fn resource_metadata(public: &str, issuer: &str) -> Router {
     let document_of = json!({
-        "resource": audience,
+        "resource": public,
         "authorization_servers": [issuer],
         "scopes_supported": ["export:profile:manage", "export:run", "export:read", "export:download"],
         "bearer_methods_supported": [],

@@ -132,7 +132,7 @@ async fn mount(
         .clone()
         .unwrap_or_else(|| format!("{url}{}", dev::BASE));
     let audience = args.audience.clone().unwrap_or_else(|| url.clone());
-    let mut extra = dev::resource_metadata(&url, &audience, &issuer);
+    let mut extra = dev::resource_metadata(&url, &issuer);
     let source: Arc<dyn JwksSource> = match &args.jwks {
         None => {
             let authority = dev::authority(&home.keys())?;

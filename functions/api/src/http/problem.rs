@@ -185,7 +185,12 @@ pub fn status(code: ErrorCode) -> StatusCode {
         | E::TokenExpired
         | E::DpopInvalid
         | E::DpopReplayed => StatusCode::UNAUTHORIZED,
-        E::ScopeMissing | E::CrossTenant => StatusCode::FORBIDDEN,
+        E::ScopeMissing
+        | E::CrossTenant
+        | E::ApprovalInvalid
+        | E::ApprovalSignature
+        | E::ApprovalTime
+        | E::ApprovalScope => StatusCode::FORBIDDEN,
         E::UnknownProfile | E::UnknownRun | E::UnknownSchedule | E::NoSuchResource => {
             StatusCode::NOT_FOUND
         }
@@ -196,6 +201,7 @@ pub fn status(code: ErrorCode) -> StatusCode {
         | E::BuiltinProfile
         | E::ProfileRetired
         | E::NotReady
+        | E::ApprovalUsed
         | E::RunEnded
         | E::IdempotencyConflict
         | E::Cancelled => StatusCode::CONFLICT,

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr)] // and say what they skip.
 
 mod access;
+mod approvals;
 mod bodies;
 mod credentials;
 mod document;

@@ -22,7 +22,7 @@ pub(crate) struct Served<'a> {
 impl<'a> Served<'a> {
     /// Starts it; gives control when it says that it serves.
     pub(crate) fn start(world: &'a World, args: &[&str]) -> Self {
-        let mut all = vec!["serve", "--listen", "127.0.0.1:0", "--json"];
+        let mut all = vec!["serve", "--listen", "127.0.0.1:0", "--json", "--quiet"];
         all.extend(args);
         let mut child = world
             .command(all)
