@@ -1,6 +1,5 @@
 mod across;
 mod contents;
-mod speed;
 mod tampering;
 mod verdicts;
 
