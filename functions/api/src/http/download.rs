@@ -51,6 +51,16 @@ enum DocumentForm {
     Sigstore,
 }
 
+impl FormQuery {
+    /// The member that is wanted of the signed document `name`.
+    fn member(&self, name: &str) -> String {
+        match self.format {
+            None => name.to_owned(),
+            Some(DocumentForm::Sigstore) => format!("{name}.sigstore.json"),
+        }
+    }
+}
+
 /// Something that can be sent, whole or in ranges.
 struct Representation {
     object: ObjectKey,
@@ -108,11 +118,8 @@ pub(super) async fn manifest(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let run = find_run(service.ports(), caller.tenant(), &path.id).await?;
-    let member = match query.format {
-        None => "export.json",
-        Some(DocumentForm::Sigstore) => "export.json.sigstore.json",
-    };
-    signed(&service, &run, member, &method, &headers)
+    let member = query.member("export.json");
+    signed(&service, &run, &member, &method, &headers)
 }
 
 pub(super) async fn provenance(
@@ -124,11 +131,8 @@ pub(super) async fn provenance(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let run = find_run(service.ports(), caller.tenant(), &path.id).await?;
-    let member = match query.format {
-        None => "provenance.json",
-        Some(DocumentForm::Sigstore) => "provenance.json.sigstore.json",
-    };
-    signed(&service, &run, member, &method, &headers)
+    let member = query.member("provenance.json");
+    signed(&service, &run, &member, &method, &headers)
 }
 
 /// A member of the signed set. Its path is looked up, never made into one of ours.
