@@ -154,7 +154,7 @@ fn follow(service: &Service, run: &Run, after: u64, until: Timestamp) -> Respons
         return StatusCode::NO_CONTENT.into_response();
     }
     let stream = Stream {
-        follower: service.feeds().follow(&run.key, after),
+        follower: service.feeds().follow(run, after),
         waiting: VecDeque::new(),
         clock: Arc::clone(&service.ports().clock),
         stopping: service.stopping(),

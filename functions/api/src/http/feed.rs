@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use export_model::{Event, RunKey};
+use export_model::{Event, Run, RunKey};
 use export_ports::{PortError, State};
 use tokio::sync::watch;
 
@@ -53,7 +53,9 @@ impl Feeds {
     }
 
     /// Follows a run from the event after `after` on.
-    pub(super) fn follow(&self, run: &RunKey, after: u64) -> Follower {
+    pub(super) fn follow(&self, run: &Run, after: u64) -> Follower {
+        // A client may claim to have seen what never was; what all of them share must not believe it.
+        let (run, from) = (&run.key, after.min(run.last_seq));
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let feed = match running.get(run).and_then(Weak::upgrade) {
             Some(feed) => feed,
@@ -64,7 +66,7 @@ impl Feeds {
                 });
                 running.insert(run.clone(), Arc::downgrade(&feed));
                 let (state, run) = (Arc::clone(&self.state), run.clone());
-                tokio::spawn(read(state, run, after, Arc::downgrade(&feed)));
+                tokio::spawn(read(state, run, from, Arc::downgrade(&feed)));
                 feed
             }
         };
@@ -118,7 +120,7 @@ impl Follower {
                 (kept, newest.front().map(|event| event.seq))
             };
             // What lies between is not here any more, or never was.
-            let gap = first.is_none_or(|first| first > self.after + 1);
+            let gap = first.is_none_or(|first| first > self.after.saturating_add(1));
             let events = if gap {
                 self.state
                     .events(&self.run, self.after, PAGE, Duration::ZERO)

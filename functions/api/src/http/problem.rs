@@ -151,7 +151,12 @@ impl From<Denied> for Problem {
         let problem = Self::new(denied.code(), denied.to_string()).with_status(status);
         match denied.www_authenticate() {
             Some(value) => problem.with_header(WWW_AUTHENTICATE, &value),
-            None => problem.with_header(RETRY_AFTER, "2"),
+            None => {
+                // Where the keys come from is for the log, too.
+                tracing::error!(error_code = %problem.code, "nobody can be recognised: {denied}");
+                let detail = problem.code.meaning();
+                Self::new(problem.code, detail).with_header(RETRY_AFTER, "2")
+            }
         }
     }
 }

@@ -274,3 +274,31 @@ fn followers_that_do_not_read_hold_nothing_back() {
         caller.get("/runs").await.ok(200);
     });
 }
+
+#[test]
+fn who_claims_to_have_seen_the_future_deceives_nobody_else() {
+    run(async {
+        let api = Api::new(&SMALL).await;
+        let caller = api.caller("acme");
+        let submitted = caller.submit("small").await;
+        let run = id(&submitted);
+        // The first to follow a run that goes on, from behind anything that will ever be.
+        let _liar = Stream::open(&caller, run, Some(u64::MAX)).await.unwrap();
+        let mut honest = Stream::open(&caller, run, None).await.unwrap();
+        let Some(Item::Event { id: 1, .. }) = honest.next().await else {
+            panic!("the first event is missing");
+        };
+        api.finish(&submitted).await;
+        // As it happens: not only when the next heartbeat makes the stream look again.
+        let mut ids = Vec::new();
+        while let Some(item) = honest.next().await {
+            match item {
+                Item::Event { id, .. } => ids.push(id),
+                Item::Comment(text) => panic!("{text} after {ids:?}"),
+            }
+        }
+        let all: Vec<u64> = (2..=ids.len() as u64 + 1).collect();
+        assert_eq!(ids, all);
+        assert!(ids.len() > 20);
+    });
+}
