@@ -14,13 +14,14 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use export_host::{RandomIds, SystemClock};
 use export_model::ObjectKey;
 use export_ports::{Clock, Ids, PortError, PortErrorKind, Ports, Signer};
 use rustix::fs::{Access, FlockOperation, access, flock};
 
 use crate::failure::io_failed;
 use crate::gate::SqliteGate;
-use crate::host::{HostLock, RandomIds, SystemClock};
+use crate::host::HostLock;
 use crate::ledger::EmbeddedLedger;
 use crate::objects::DirectoryObjects;
 use crate::queue::SqliteQueue;

@@ -23,7 +23,7 @@ mod store;
 pub use approvers::{approvers, trust_approver};
 pub use gate::SqliteGate;
 pub use home::Home;
-pub use host::{HostLock, RandomIds, SystemClock};
+pub use host::HostLock;
 pub use ledger::{EmbeddedLedger, GUARDRAILS_VERSION, Import, Imported};
 pub use objects::DirectoryObjects;
 pub use queue::{MAX_RECEIVES, SqliteQueue};

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use export_model::{Phase, Timestamp};
-use export_ports::{Clock, Delivery, PortError, PortErrorKind, Queue, QueueStats};
+use export_ports::{Clock, DeadLetter, Delivery, PortError, PortErrorKind, Queue, QueueStats};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -22,13 +22,17 @@ use crate::store::{Schema, Store};
 /// How often a message is received before it is put aside.
 pub const MAX_RECEIVES: u32 = 10;
 
+/// The reasons of dead letters that are no messages at all.
+const NO_MESSAGE: &str = "it is no message%";
+
 /// How often messages are looked for that another process sent.
 const POLL: Duration = Duration::from_millis(100);
 
 const QUEUE: Schema = Schema {
     what: "queue",
     application_id: 0x4558_4351, // "EXCQ"
-    migrations: &["
+    migrations: &[
+        "
 CREATE TABLE messages(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     phase TEXT NOT NULL,
@@ -44,7 +48,11 @@ CREATE TABLE dead_letters(
     receives INTEGER NOT NULL,
     died_at INTEGER NOT NULL
 ) STRICT;
-"],
+",
+        "
+ALTER TABLE dead_letters ADD COLUMN reason TEXT NOT NULL DEFAULT 'it was received too often';
+",
+    ],
     page_size: 4096,
     writer_cache: 1024,
     reader_cache: 512,
@@ -188,15 +196,24 @@ fn take(
             break;
         };
         // What cannot be read cannot be worked on either; it must not stop what comes after it.
-        let message = serde_json::from_str(&body).ok();
-        let (Some(message), true) = (message, receives < MAX_RECEIVES) else {
-            transaction
-                .prepare_cached("INSERT INTO dead_letters VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute(params![id, phase.as_str(), body, receives, now.0])?;
-            transaction
-                .prepare_cached("DELETE FROM messages WHERE id = ?1")?
-                .execute([id])?;
-            continue;
+        let message = match serde_json::from_str(&body) {
+            Err(error) => Err(format!("it is no message: {error}")),
+            Ok(_) if receives >= MAX_RECEIVES => {
+                Err(format!("it was received {receives} times and never done"))
+            }
+            Ok(message) => Ok(message),
+        };
+        let message = match message {
+            Ok(message) => message,
+            Err(reason) => {
+                transaction
+                    .prepare_cached("INSERT INTO dead_letters VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+                    .execute(params![id, phase.as_str(), body, receives, now.0, reason])?;
+                transaction
+                    .prepare_cached("DELETE FROM messages WHERE id = ?1")?
+                    .execute([id])?;
+                continue;
+            }
         };
         let receives = receives + 1;
         transaction
@@ -334,6 +351,83 @@ impl Queue for SqliteQueue {
                 Ok(())
             })
             .await
+    }
+
+    async fn put_aside(&self, delivery: &Delivery, reason: &str) -> Result<(), PortError> {
+        let Some((id, receives)) = receipt(&delivery.receipt) else {
+            return Ok(());
+        };
+        let (reason, now) = (reason.to_owned(), self.clock.now());
+        self.store
+            .write("putting a message aside", move |transaction| {
+                transaction
+                    .prepare_cached(
+                        "INSERT INTO dead_letters
+                         SELECT id, phase, body, receives, ?3, ?4 FROM messages
+                         WHERE id = ?1 AND receives = ?2",
+                    )?
+                    .execute(params![id, receives, now.0, reason])?;
+                transaction
+                    .prepare_cached("DELETE FROM messages WHERE id = ?1 AND receives = ?2")?
+                    .execute(params![id, receives])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn dead_letters(&self, phase: Phase, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.store
+            .read("listing dead letters", move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT id, body, receives, died_at, reason FROM dead_letters
+                     WHERE phase = ?1 ORDER BY died_at, id LIMIT ?2",
+                )?;
+                let letters = statement.query_map(params![phase.as_str(), limit], |row| {
+                    let body: String = row.get(1)?;
+                    Ok(DeadLetter {
+                        id: row.get::<_, i64>(0)?.to_string(),
+                        message: serde_json::from_str(&body).ok(),
+                        body,
+                        receive_count: row.get(2)?,
+                        at: Timestamp(row.get(3)?),
+                        reason: row.get(4)?,
+                    })
+                })?;
+                Ok(letters.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
+    async fn redrive(&self, phase: Phase, id: Option<&str>) -> Result<u64, PortError> {
+        let id = match id.map(str::parse::<i64>) {
+            None => None,
+            Some(Ok(id)) => Some(id),
+            Some(Err(_)) => return Ok(0),
+        };
+        let now = self.clock.now();
+        let sent = self
+            .store
+            .write("sending dead letters again", move |transaction| {
+                let again = "phase = ?1 AND (?2 IS NULL OR id = ?2) AND reason NOT LIKE ?3";
+                let sent = transaction
+                    .prepare_cached(&format!(
+                        "INSERT INTO messages(phase, body, visible_at)
+                         SELECT phase, body, ?4 FROM dead_letters WHERE {again} ORDER BY id"
+                    ))?
+                    .execute(params![phase.as_str(), id, NO_MESSAGE, now.0])?;
+                transaction
+                    .prepare_cached(&format!("DELETE FROM dead_letters WHERE {again}"))?
+                    .execute(params![phase.as_str(), id, NO_MESSAGE])?;
+                Ok(sent as u64)
+            })
+            .await?;
+        self.sent(phase).send_modify(|sends| *sends += 1);
+        Ok(sent)
+    }
+
+    fn receive_can_be_dropped(&self) -> bool {
+        true
     }
 
     async fn stats(&self, phase: Phase) -> Result<QueueStats, PortError> {

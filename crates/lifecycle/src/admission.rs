@@ -7,7 +7,7 @@ use export_ports::{Ports, Row, RunFilter, Transaction, Write};
 use export_telemetry as telemetry;
 
 use crate::draft::send;
-use crate::{Held, LEASE_MILLIS, PhaseError};
+use crate::{Held, PhaseError, lease_millis};
 
 /// Gives free slots to waiting runs.
 ///
@@ -85,7 +85,7 @@ async fn give(
     let plan = WorkId::Plan {
         run: run.key.run.clone(),
     };
-    let mut plan = Work::new(&tenant, plan, now.plus_millis(LEASE_MILLIS));
+    let mut plan = Work::new(&tenant, plan, now.plus_millis(lease_millis(ports)));
     plan.traceparent.clone_from(&run.traceparent);
     let active = slots.active.len();
     let transaction = Transaction::new(&tenant)

@@ -9,14 +9,11 @@ use export_model::{
 use export_ports::{PortErrorKind, Ports, Row, Transaction, Write};
 use export_telemetry as telemetry;
 
-use crate::{Held, PhaseError, usage};
+use crate::{Held, PhaseError, lease_millis, usage};
 
 /// Attempts at a transaction before giving up: enough for every worker of a large run to get its
 /// turn.
 const ATTEMPTS: u32 = 200;
-
-/// For how long the tick leaves a message that was just sent alone.
-const SENT_MILLIS: i64 = 60_000;
 
 /// A transition in the making: the run as it was read, to be changed in place, and everything that
 /// is to be committed with it.
@@ -30,6 +27,8 @@ pub struct Draft {
     writes: Vec<Write>,
     new_work: Vec<Work>,
     used_bytes: u64,
+    /// For how long the tick leaves a message that was just sent alone.
+    patience_millis: i64,
 }
 
 /// What was committed.
@@ -83,7 +82,7 @@ impl Draft {
 
     /// Makes a step necessary; its message is sent once the transition is committed.
     pub fn step(&mut self, id: WorkId) {
-        let due = self.now.plus_millis(SENT_MILLIS);
+        let due = self.now.plus_millis(self.patience_millis);
         let mut work = Work::new(&self.run.key.tenant, id, due);
         work.traceparent.clone_from(&self.run.traceparent);
         self.new_work.push(work);
@@ -188,6 +187,7 @@ where
             writes: Vec::new(),
             new_work: Vec::new(),
             used_bytes: 0,
+            patience_millis: lease_millis(ports),
         };
         decide(&mut draft)?;
         let leases = draft.leases();
@@ -230,6 +230,7 @@ async fn commit(ports: &Ports, draft: Draft) -> Result<Committed, PhaseError> {
         new_work,
         used_bytes,
         now,
+        patience_millis: _,
     } = draft;
     let mut transaction = Transaction::new(&run.key.tenant);
     transaction.writes = writes;

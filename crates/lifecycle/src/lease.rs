@@ -11,8 +11,12 @@ use export_ports::{PortError, Ports, Row, Transaction, Write};
 
 use crate::{PhaseError, transact};
 
-/// How long a lease lasts unless renewed.
-pub const LEASE_MILLIS: i64 = 60_000;
+/// How long a lease lasts unless renewed, and for how long what was sent is given time before it is
+/// sent again: in milliseconds.
+#[must_use]
+pub fn lease_millis(ports: &Ports) -> i64 {
+    i64::try_from(ports.liveness.lease().as_millis()).unwrap_or(i64::MAX)
+}
 
 /// How often a step may fail before its run does.
 const MAX_FAILURES: u32 = 5;
@@ -76,7 +80,7 @@ pub async fn take(ports: &Ports, message: &Message) -> Result<Taken, PhaseError>
             return Ok(Taken::NotOurs);
         }
         let token = ports.ids.token();
-        let until = now.plus_millis(LEASE_MILLIS);
+        let until = now.plus_millis(lease_millis(ports));
         work.lease = Some(Lease {
             token: token.clone(),
             holder: ports.ids.holder(),
@@ -265,7 +269,7 @@ impl Held {
                 .clock
                 .now()
                 .plus_millis(millis)
-                .plus_millis(LEASE_MILLIS);
+                .plus_millis(lease_millis(ports));
             let message = work.message();
             let row = Transaction::new(&work.tenant).put(Row::Work(work));
             match ports.state.commit(row).await {
@@ -289,7 +293,7 @@ fn holds(work: &Work, token: &str) -> bool {
 
 /// Renews a lease at a third of its time, until it is aborted or the lease is no longer ours.
 async fn renew(ports: Ports, work: Work, token: String, lost: Arc<AtomicBool>) {
-    let pause = Duration::from_millis(LEASE_MILLIS.unsigned_abs() / 3);
+    let pause = ports.liveness.lease() / 3;
     loop {
         tokio::time::sleep(pause).await;
         match extend(&ports, &work, &token).await {
@@ -309,7 +313,7 @@ async fn extend(ports: &Ports, work: &Work, token: &str) -> Result<bool, PortErr
         let Some(mut current) = current.filter(|current| holds(current, token)) else {
             return Ok(false);
         };
-        let until = ports.clock.now().plus_millis(LEASE_MILLIS);
+        let until = ports.clock.now().plus_millis(lease_millis(ports));
         if let Some(lease) = &mut current.lease {
             lease.until = until;
         }

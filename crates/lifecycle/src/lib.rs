@@ -21,7 +21,7 @@ pub use admission::admit;
 pub use cancel::{Swept, cancel, retry, sweep};
 pub use draft::{Committed, Draft, transact};
 pub use error::PhaseError;
-pub use lease::{Budget, Held, LEASE_MILLIS, Taken, take};
+pub use lease::{Budget, Held, Taken, lease_millis, take};
 pub use submit::{Prepared, Submission, find_profile, prepare, submit, usable_profiles};
 pub use tick::{recover, tick};
 pub use usage::{Reservation, quota_state, reserve_run};

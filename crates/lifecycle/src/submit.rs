@@ -15,7 +15,7 @@ use export_model::{
 };
 use export_ports::{Ports, Row, Transaction, Write};
 
-use crate::{LEASE_MILLIS, NoSuchState, PhaseError, watermark};
+use crate::{NoSuchState, PhaseError, lease_millis, watermark};
 
 /// What a run is asked for.
 #[derive(Clone, Debug)]
@@ -129,7 +129,7 @@ pub async fn prepare(ports: &Ports, submission: Submission) -> Result<Prepared, 
         run: ports.ids.run_id(now),
     };
     let cause = key.run.clone();
-    let due = now.plus_millis(LEASE_MILLIS);
+    let due = now.plus_millis(lease_millis(ports));
     let mut admit = Work::new(tenant, WorkId::Admit { cause }, due);
     admit.traceparent.clone_from(&submission.traceparent);
     Ok(Prepared {

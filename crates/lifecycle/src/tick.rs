@@ -7,10 +7,12 @@ use export_ports::{Ports, Row, Transaction};
 
 use crate::draft::send;
 use crate::prune::prune_expired;
-use crate::{LEASE_MILLIS, PhaseError};
+use crate::{PhaseError, lease_millis};
 
 /// Rows that one tick looks at.
 const BATCH: usize = 1_000;
+/// The longest time that is left to whoever may be about to take what was sent.
+const LONGEST_MILLIS: i64 = 15 * 60_000;
 
 /// Sends again what is due: messages that nobody took, and steps whose holder is gone or whose
 /// lease has expired. Then starts the schedules that are due, gives up the payload of runs that
@@ -43,7 +45,7 @@ async fn start_due(ports: &Ports, now: Timestamp) -> Result<usize, PhaseError> {
             // Nothing comes after it any more.
             None => schedule.enabled = false,
         }
-        let start = Work::new(&tenant, start, now.plus_millis(LEASE_MILLIS));
+        let start = Work::new(&tenant, start, now.plus_millis(lease_millis(ports)));
         let transaction = Transaction::new(&tenant)
             .put(Row::Schedule(schedule))
             .put(Row::Work(start.clone()));
@@ -68,6 +70,12 @@ pub async fn recover(ports: &Ports) -> Result<usize, PhaseError> {
     resend(ports, Timestamp(i64::MAX)).await
 }
 
+/// How long to wait for somebody to take what was sent again so many times.
+fn patience(ports: &Ports, sent: u32) -> i64 {
+    let lease = lease_millis(ports);
+    (lease << (sent.saturating_sub(1)).min(10)).clamp(lease, LONGEST_MILLIS.max(lease))
+}
+
 async fn resend(ports: &Ports, due_by: Timestamp) -> Result<usize, PhaseError> {
     let now = ports.clock.now();
     let mut sent = 0;
@@ -77,13 +85,19 @@ async fn resend(ports: &Ports, due_by: Timestamp) -> Result<usize, PhaseError> {
             None => work.due_at <= due_by,
         };
         // A second sweep is deliberately late; recovering must not hurry it.
-        let far = work.lease.is_none() && work.due_at > now.plus_millis(2 * LEASE_MILLIS);
+        let far = work.lease.is_none() && work.due_at > now.plus_millis(2 * lease_millis(ports));
         if !send || far {
             continue;
         }
         let message = work.message();
+        // What nobody takes is waiting behind other work, most likely: it is sent less and less often.
+        work.sent = if work.lease.is_some() {
+            1
+        } else {
+            work.sent + 1
+        };
         work.lease = None;
-        work.due_at = now.plus_millis(LEASE_MILLIS);
+        work.due_at = now.plus_millis(patience(ports, work.sent));
         let row = Transaction::new(&work.tenant).put(Row::Work(work));
         match ports.state.commit(row).await {
             Ok(()) => {}

@@ -161,12 +161,19 @@ pub struct Work {
     pub lease: Option<Lease>,
     /// How often it was begun.
     pub attempts: u32,
+    /// How often its message was sent again since somebody last had it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sent: u32,
     /// Trace context of the request that made it (`traceparent`), where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     /// The row's version, 0 before it is stored.
     #[serde(default)]
     pub rev: u64,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Work {
@@ -179,6 +186,7 @@ impl Work {
             due_at,
             lease: None,
             attempts: 0,
+            sent: 0,
             traceparent: None,
             rev: 0,
         }

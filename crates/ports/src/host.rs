@@ -1,5 +1,7 @@
 //! What only the host knows: the time, new ids, and who is still alive.
 
+use std::time::Duration;
+
 use export_model::{RunId, ScheduleId, Timestamp};
 
 /// The time.
@@ -30,4 +32,10 @@ pub trait Ids: Send + Sync {
 pub trait Liveness: Send + Sync {
     /// Whether `holder` is certainly gone.
     fn is_gone(&self, holder: &str) -> bool;
+
+    /// How long a lease stands unless it is renewed: for so long the work of a holder that is gone
+    /// waits where nobody can know that it is.
+    fn lease(&self) -> Duration {
+        Duration::from_secs(60)
+    }
 }

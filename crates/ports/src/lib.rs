@@ -24,8 +24,8 @@ pub use evidence::{
 };
 pub use gate::{Entered, Entry, Gate};
 pub use host::{Clock, Ids, Liveness};
-pub use objects::{ObjectMeta, Objects, Upload, UploadState};
-pub use queue::{Delivery, Queue, QueueStats};
+pub use objects::{Link, ObjectMeta, Objects, Upload, UploadState};
+pub use queue::{DeadLetter, Delivery, Queue, QueueStats};
 pub use signer::{Signer, SignerLevel};
 pub use state::{Row, RunFilter, State, Transaction, Write};
 

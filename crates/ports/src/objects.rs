@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -68,6 +69,17 @@ pub trait Upload: Send {
     async fn abort(self: Box<Self>) -> Result<(), PortError>;
 }
 
+/// How an object is to be handed out to whoever has a link to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link<'a> {
+    /// For how long the link is good.
+    pub valid: Duration,
+    /// The media type that it is sent as.
+    pub media_type: &'a str,
+    /// Under which name it is saved, where it is to be saved.
+    pub file_name: Option<&'a str>,
+}
+
 /// Payload bytes.
 #[async_trait]
 pub trait Objects: Send + Sync {
@@ -111,6 +123,16 @@ pub trait Objects: Send + Sync {
         after: Option<&ObjectKey>,
         limit: usize,
     ) -> Result<Vec<ObjectMeta>, PortError>;
+
+    /// A URL from which anybody who has it can get the object, in ranges too, for a while. None
+    /// where the store hands nothing out by itself. It is a secret while it is good.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    async fn link(&self, key: &ObjectKey, link: Link<'_>) -> Result<Option<String>, PortError> {
+        let _ = (key, link);
+        Ok(None)
+    }
 
     /// Removes an object; one that is not there is removed already.
     ///

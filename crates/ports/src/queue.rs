@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use export_model::{Message, Phase};
+use export_model::{Message, Phase, Timestamp};
 
 use crate::PortError;
 
@@ -27,6 +27,23 @@ pub struct QueueStats {
     pub dead: u64,
 }
 
+/// A message that was put aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The queue's own name of it.
+    pub id: String,
+    /// What it says, as it was received.
+    pub body: String,
+    /// The message, where the body is one.
+    pub message: Option<Message>,
+    /// How often it was received before.
+    pub receive_count: u32,
+    /// Why it was put aside, as far as anybody could say.
+    pub reason: String,
+    /// When it was put aside.
+    pub at: Timestamp,
+}
+
 /// Messages between phases, one queue a phase.
 #[async_trait]
 pub trait Queue: Send + Sync {
@@ -38,11 +55,11 @@ pub trait Queue: Send + Sync {
 
     /// Receives up to `limit` messages of a phase and hides them for `visibility`. Where there are
     /// none, waits up to `wait` for the first. A message that was received too often (the queue's
-    /// own limit) goes to the dead letters instead.
+    /// own limit), or whose body is none, goes to the dead letters instead.
     ///
     /// A receiver that stops waits for this to return: a queue may have hidden a message for it
-    /// that nobody would see for `visibility`. Where a backend can take that back, its own docs
-    /// say that the future may be dropped.
+    /// that nobody would see for `visibility`. Where a backend can take that back,
+    /// [`Queue::receive_can_be_dropped`] says so.
     ///
     /// # Errors
     /// When the queue cannot be asked.
@@ -71,6 +88,32 @@ pub trait Queue: Send + Sync {
     /// # Errors
     /// When the queue cannot be asked.
     async fn acknowledge(&self, phase: Phase, receipt: &str) -> Result<(), PortError>;
+
+    /// Puts a received message among the dead letters, and says why. One whose receipt is no longer
+    /// the newest stays where it is.
+    ///
+    /// # Errors
+    /// When the queue cannot be asked.
+    async fn put_aside(&self, delivery: &Delivery, reason: &str) -> Result<(), PortError>;
+
+    /// Dead letters of a phase, oldest first as far as the queue knows, at most `limit`.
+    ///
+    /// # Errors
+    /// When the queue cannot be asked.
+    async fn dead_letters(&self, phase: Phase, limit: usize) -> Result<Vec<DeadLetter>, PortError>;
+
+    /// Sends dead letters of a phase again, as new messages: the one named `id`, or all that there
+    /// are. What is no message is left. Gives how many were sent.
+    ///
+    /// # Errors
+    /// When the queue cannot be asked; a message may have been sent and still be among the dead
+    /// letters.
+    async fn redrive(&self, phase: Phase, id: Option<&str>) -> Result<u64, PortError>;
+
+    /// Whether the future of a `receive` may be dropped without hiding a message from others.
+    fn receive_can_be_dropped(&self) -> bool {
+        false
+    }
 
     /// How many messages a phase's queue holds.
     ///

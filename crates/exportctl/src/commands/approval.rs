@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use export_approval::{Approval, SCHEMA, envelope, to_sign};
-use export_embedded::{FileSigner, RandomIds, SystemClock, trust_approver};
+use export_embedded::{FileSigner, trust_approver};
+use export_host::{RandomIds, SystemClock};
 use export_model::{ErrorCode, ProfileKind, Selectors, Sha256Digest, UnknownKind};
 use export_ports::{Clock, Ids, Signer};
 use export_signing::Signature;

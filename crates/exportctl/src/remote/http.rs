@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use export_authority::client::ProofKey;
-use export_embedded::SystemClock;
+use export_host::SystemClock;
 use export_model::{ErrorCode, Tenant, Timestamp};
 use export_ports::Clock as _;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};

@@ -203,6 +203,41 @@ async fn dead_letters(queue: &dyn Queue, limits: QueueLimits) {
     let stats = queue.stats(Phase::Plan).await.unwrap();
     assert_eq!((stats.messages, stats.dead), (1, 1));
     none_now(queue, Phase::Plan).await;
+    // It says what it was and why it is here, as often as it is asked; and can be sent again.
+    for _ in 0..2 {
+        let letters = queue.dead_letters(Phase::Plan, 10).await.unwrap();
+        assert_eq!(letters.len(), 1);
+        assert_eq!(letters[0].message, Some(message(1)));
+        assert!(letters[0].receive_count >= limits.max_receives);
+        assert!(!letters[0].reason.is_empty());
+    }
+    assert_eq!(queue.dead_letters(Phase::Sign, 10).await.unwrap(), []);
+    assert_eq!(queue.redrive(Phase::Sign, None).await.unwrap(), 0);
+    assert_eq!(
+        queue.redrive(Phase::Plan, Some("nonsense")).await.unwrap(),
+        0
+    );
+    assert_eq!(queue.redrive(Phase::Plan, None).await.unwrap(), 1);
+    assert_eq!(queue.dead_letters(Phase::Plan, 10).await.unwrap(), []);
+    let again = one(queue, LONG).await;
+    assert_eq!((&again.message, again.receive_count), (&message(1), 1));
+
+    // Whoever knows that a message is of no use says why.
+    queue
+        .put_aside(&again, "its tenant is unknown")
+        .await
+        .unwrap();
+    queue.put_aside(&again, "twice does nothing").await.unwrap();
+    let letters = queue.dead_letters(Phase::Plan, 10).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].reason, "its tenant is unknown");
+    assert_eq!(letters[0].message, Some(message(1)));
+    none_now(queue, Phase::Plan).await;
+    let redriven = queue.redrive(Phase::Plan, Some(&letters[0].id)).await;
+    assert_eq!(redriven.unwrap(), 1);
+    assert_eq!(one(queue, LONG).await.message, message(1));
+    let stats = queue.stats(Phase::Plan).await.unwrap();
+    assert_eq!((stats.messages, stats.dead), (2, 0));
 }
 
 async fn every_message_is_delivered(queue: Arc<dyn Queue>) {

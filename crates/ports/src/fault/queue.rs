@@ -7,7 +7,7 @@ use export_model::{Message, Phase};
 
 use super::plan::suffer;
 use super::{Fault, Faulty};
-use crate::{Delivery, PortError, Queue, QueueStats};
+use crate::{DeadLetter, Delivery, PortError, Queue, QueueStats};
 
 #[async_trait]
 impl<T: Queue + ?Sized> Queue for Faulty<T> {
@@ -52,6 +52,25 @@ impl<T: Queue + ?Sized> Queue for Faulty<T> {
     async fn acknowledge(&self, phase: Phase, receipt: &str) -> Result<(), PortError> {
         let effect = self.inner.acknowledge(phase, receipt);
         self.plan.call("queue.acknowledge", effect).await
+    }
+
+    async fn put_aside(&self, delivery: &Delivery, reason: &str) -> Result<(), PortError> {
+        let effect = self.inner.put_aside(delivery, reason);
+        self.plan.call("queue.put_aside", effect).await
+    }
+
+    async fn dead_letters(&self, phase: Phase, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
+        let effect = self.inner.dead_letters(phase, limit);
+        self.plan.call("queue.dead_letters", effect).await
+    }
+
+    async fn redrive(&self, phase: Phase, id: Option<&str>) -> Result<u64, PortError> {
+        let effect = self.inner.redrive(phase, id);
+        self.plan.call("queue.redrive", effect).await
+    }
+
+    fn receive_can_be_dropped(&self) -> bool {
+        self.inner.receive_can_be_dropped()
     }
 
     async fn stats(&self, phase: Phase) -> Result<QueueStats, PortError> {

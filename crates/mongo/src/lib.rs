@@ -1,0 +1,6 @@
+//! The stored ports on MongoDB.
+
+mod connect;
+mod failure;
+
+pub use connect::connect;
