@@ -26,6 +26,6 @@ pub use home::Home;
 pub use host::HostLock;
 pub use ledger::{EmbeddedLedger, GUARDRAILS_VERSION, Import, Imported};
 pub use objects::DirectoryObjects;
-pub use queue::{MAX_RECEIVES, SqliteQueue};
+pub use queue::SqliteQueue;
 pub use signer::{FileSigner, generate_key_pair, trust_key, trusted_keys};
 pub use state::SqliteState;

@@ -11,16 +11,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use export_model::{Phase, Timestamp};
-use export_ports::{Clock, DeadLetter, Delivery, PortError, PortErrorKind, Queue, QueueStats};
+use export_ports::{
+    Clock, DeadLetter, Delivery, MAX_RECEIVES, PortError, PortErrorKind, Queue, QueueStats,
+};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::failure::Failure;
 use crate::store::{Schema, Store};
-
-/// How often a message is received before it is put aside.
-pub const MAX_RECEIVES: u32 = 10;
 
 /// The reasons of dead letters that are no messages at all.
 const NO_MESSAGE: &str = "it is no message%";

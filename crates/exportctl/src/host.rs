@@ -1,34 +1,81 @@
-//! The embedded host: every phase in this process, on one home.
+//! The host of long-running workers: the phases in this process, on a home or on a stack.
 //!
 //! Workers receive from the phases' queues and hand each message to its phase; a tick sends again
-//! what is due. Several such hosts may run on one home at once. A host that starts takes over what
-//! processes that are gone have left; one that stops first finishes what it has begun.
+//! what is due. Several such hosts may run on the same backends at once. A host that stops first
+//! finishes what it has begun.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use export_adapter::{FramePool, Registry};
-use export_lifecycle::{Budget, PhaseError, recover, tick};
+use export_lifecycle::{Budget, PhaseError, recover, refuse, tick};
 use export_model::{ErrorCode, Phase, RunKey, WorkId};
-use export_ports::{Delivery, PortErrorKind, Ports};
-use tokio::sync::watch;
+use export_ports::{Delivery, PortError, PortErrorKind, Ports};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::failure::Failed;
 
-/// How long a message stays hidden. Longer work needs no more: whoever gets the message then finds
-/// the step leased, and the tick sends it again if that lease ever expires.
+/// How long a message stays hidden unless it is hidden for longer, which is done while somebody works
+/// on it.
 const VISIBILITY: Duration = Duration::from_secs(120);
-const WAIT: Duration = Duration::from_secs(5);
+/// What failed comes again after this time, and each time it was received once more.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Messages that are received at once, at most (SQS: 10).
+const BATCH: usize = 10;
 const TICK: Duration = Duration::from_secs(5);
-/// How often a host that wants to stop looks whether anything is left.
-const LOOK: Duration = Duration::from_millis(10);
 /// Work that is due within this time is waited for; what is due later (a second sweep, say) is
 /// left to whoever runs then.
 const SOON_MILLIS: i64 = 90_000;
 
+/// How a host works.
+#[derive(Clone, Debug)]
+pub(crate) struct HostConfig {
+    /// Parts that are written at once.
+    pub(crate) workers: u16,
+    /// Messages of each other phase that are worked on at once.
+    pub(crate) messages: u16,
+    /// The phases whose messages it takes.
+    pub(crate) phases: Vec<Phase>,
+    /// How long to wait for a message before asking again.
+    wait: Duration,
+    /// How often a host that wants to stop looks whether anything is left.
+    look: Duration,
+    /// Whether to send again, at the start, what nobody alive is doing.
+    recover: bool,
+}
+
+impl HostConfig {
+    /// For a home: what a process that is gone has left is taken over at once.
+    pub(crate) fn home(workers: u16) -> Self {
+        Self {
+            workers,
+            messages: 1,
+            phases: Phase::ALL.to_vec(),
+            wait: Duration::from_secs(5),
+            look: Duration::from_millis(10),
+            recover: true,
+        }
+    }
+
+    /// For backends that others use too, and that cost something to ask. What is left behind there
+    /// is the ticks' to find: who is gone nobody can know, and what is waiting in a queue is not
+    /// lost.
+    #[cfg(feature = "stack")]
+    pub(crate) fn stack(workers: u16) -> Self {
+        Self {
+            messages: 8,
+            wait: Duration::from_secs(10),
+            look: Duration::from_millis(250),
+            recover: false,
+            ..Self::home(workers)
+        }
+    }
+}
+
 pub(crate) struct Host {
     ports: Ports,
+    look: Duration,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     fatal: Arc<Mutex<Option<Failed>>>,
@@ -40,14 +87,15 @@ struct Worker {
     registry: Arc<Registry>,
     frames: Arc<FramePool>,
     fatal: Arc<Mutex<Option<Failed>>>,
+    wait: Duration,
 }
 
 impl Host {
-    /// Starts the workers: `workers` of them write parts.
+    /// Starts the workers.
     pub(crate) async fn start(
         ports: &Ports,
         registry: &Arc<Registry>,
-        workers: u16,
+        config: &HostConfig,
     ) -> Result<Self, Failed> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (stop, stopped) = watch::channel(false);
@@ -57,18 +105,24 @@ impl Host {
             registry: Arc::clone(registry),
             frames: Arc::new(FramePool::new(cores)),
             fatal: Arc::clone(&fatal),
+            wait: config.wait,
         };
-        recover(ports).await?;
+        if config.recover {
+            recover(ports).await?;
+        }
         let mut tasks = Vec::new();
-        for phase in Phase::ALL {
-            let count = if phase == Phase::Adapter { workers } else { 1 };
-            for _ in 0..count {
-                tasks.push(tokio::spawn(worker.clone().serve(phase, stopped.clone())));
-            }
+        for &phase in &config.phases {
+            let count = match phase {
+                Phase::Adapter => config.workers,
+                _ => config.messages,
+            };
+            let serving = worker.clone().serve(phase, count.into(), stopped.clone());
+            tasks.push(tokio::spawn(serving));
         }
         tasks.push(tokio::spawn(worker.keep_ticking(stopped)));
         Ok(Self {
             ports: ports.clone(),
+            look: config.look,
             stop,
             tasks,
             fatal,
@@ -105,7 +159,7 @@ impl Host {
             if !left {
                 return Ok(());
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(self.look).await;
         }
     }
 
@@ -119,38 +173,92 @@ impl Host {
 }
 
 impl Worker {
-    async fn serve(self, phase: Phase, mut stopped: watch::Receiver<bool>) {
-        loop {
-            let received = tokio::select! {
-                _ = stopped.wait_for(|stop| *stop) => return,
-                received = self.ports.queue.receive(phase, 1, VISIBILITY, WAIT) => received,
+    /// Takes messages of a phase until it is to stop, `count` at once; then ends what has begun.
+    async fn serve(self, phase: Phase, count: usize, mut stopped: watch::Receiver<bool>) {
+        let free = Arc::new(Semaphore::new(count));
+        while !self.has_given_up() {
+            let permit = tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => break,
+                permit = Arc::clone(&free).acquire_owned() => permit,
             };
-            match received {
-                Ok(deliveries) => {
-                    for delivery in deliveries {
-                        self.one(phase, delivery).await;
-                    }
-                }
-                Err(error) => {
-                    if self.give_up(error.into()) {
-                        return;
-                    }
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                }
+            let mut permits: Vec<_> = permit.into_iter().collect();
+            while permits.len() < BATCH
+                && let Ok(permit) = Arc::clone(&free).try_acquire_owned()
+            {
+                permits.push(permit);
             }
-            if self.has_given_up() {
-                return;
+            match self.receive(phase, permits.len(), &mut stopped).await {
+                None => break,
+                Some(Ok(deliveries)) => {
+                    for (delivery, permit) in deliveries.into_iter().zip(permits) {
+                        let worker = self.clone();
+                        tokio::spawn(async move {
+                            worker.one(phase, delivery).await;
+                            drop(permit);
+                        });
+                    }
+                }
+                Some(Err(error)) => {
+                    drop(permits);
+                    tracing::warn!(phase = phase.as_str(), %error, "no messages can be received");
+                    if self.give_up(error.into()) {
+                        break;
+                    }
+                    tokio::select! {
+                        _ = stopped.wait_for(|stop| *stop) => break,
+                        () = tokio::time::sleep(AGAIN) => {}
+                    }
+                }
             }
         }
+        let all = u32::try_from(count).unwrap_or(u32::MAX);
+        let _ = free.acquire_many(all).await;
+    }
+
+    /// Receives up to `limit` messages; none where it is to stop meanwhile. What comes too late then
+    /// is given back.
+    async fn receive(
+        &self,
+        phase: Phase,
+        limit: usize,
+        stopped: &mut watch::Receiver<bool>,
+    ) -> Option<Result<Vec<Delivery>, PortError>> {
+        let queue = &self.ports.queue;
+        let receiving = queue.receive(phase, limit, VISIBILITY, self.wait);
+        if queue.receive_can_be_dropped() {
+            return tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => None,
+                received = receiving => Some(received),
+            };
+        }
+        let received = receiving.await;
+        if !*stopped.borrow() {
+            return Some(received);
+        }
+        for delivery in received.unwrap_or_default() {
+            // Where this fails it comes again when its time has passed.
+            let _ = queue.extend(phase, &delivery.receipt, Duration::ZERO).await;
+        }
+        None
     }
 
     async fn one(&self, phase: Phase, delivery: Delivery) {
         // In a task of its own, so that a defect in one step does not take the worker with it.
-        let step = tokio::spawn({
+        let mut step = tokio::spawn({
             let (worker, delivery) = (self.clone(), delivery.clone());
             async move { worker.handle(phase, &delivery).await }
         });
-        let outcome = step.await.unwrap_or_else(|stopped| {
+        let outcome = loop {
+            match tokio::time::timeout(VISIBILITY / 2, &mut step).await {
+                Ok(outcome) => break outcome,
+                // Where it cannot be hidden any longer others find its step leased.
+                Err(_) => {
+                    let queue = &self.ports.queue;
+                    let _ = queue.extend(phase, &delivery.receipt, VISIBILITY).await;
+                }
+            }
+        };
+        let outcome = outcome.unwrap_or_else(|stopped| {
             Err(PhaseError::permanent(
                 ErrorCode::Internal,
                 format!("{} stopped: {stopped}", delivery.message.work),
@@ -163,10 +271,12 @@ impl Worker {
                 .acknowledge(phase, &delivery.receipt)
                 .await
                 .map_err(PhaseError::from),
-            Err(error) => Err(error),
+            Err(error) => {
+                refuse(&self.ports, phase, &delivery, &error).await;
+                Err(error)
+            }
         };
         if let Err(error) = outcome {
-            tracing::warn!(work = %delivery.message.work, %error, "a message is delivered again");
             self.give_up(error);
         }
     }

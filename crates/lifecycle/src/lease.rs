@@ -166,6 +166,8 @@ impl Held {
         let run = match &self.work.id {
             WorkId::Admit { cause } => cause.clone(),
             WorkId::Start { schedule, .. } => RunId::from(schedule.clone()),
+            // Nobody ever holds one: it has no row.
+            WorkId::Export { .. } => RunId::nil(),
             WorkId::Plan { run }
             | WorkId::Shard { run, .. }
             | WorkId::Sign { run }

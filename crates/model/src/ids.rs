@@ -79,6 +79,12 @@ impl fmt::Display for Tenant {
 pub struct RunId(String);
 
 impl RunId {
+    /// The id of no run (RFC 9562, 5.9).
+    #[must_use]
+    pub fn nil() -> Self {
+        Self("00000000-0000-0000-0000-000000000000".to_owned())
+    }
+
     /// The id's text.
     #[must_use]
     pub fn as_str(&self) -> &str {

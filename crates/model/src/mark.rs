@@ -20,6 +20,11 @@ pub enum MarkKey {
         /// The key that the client chose.
         key: String,
     },
+    /// An occasion on which a rule outside asked for a run.
+    Rule {
+        /// The rule's name of the occasion.
+        request: String,
+    },
     /// An approval that can be used once.
     Approval {
         /// The tenant that gave it.
@@ -42,6 +47,7 @@ impl fmt::Display for MarkKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Idempotency { key } => write!(f, "idempotency:{key}"),
+            Self::Rule { request } => write!(f, "rule:{request}"),
             Self::Approval { grantor, nonce } => write!(f, "approval:{grantor}:{nonce}"),
             Self::Usage { profile: None, day } => write!(f, "usage:{day}"),
             Self::Usage {

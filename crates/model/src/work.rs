@@ -87,6 +87,14 @@ pub enum WorkId {
         /// The time at which it was due.
         at: Timestamp,
     },
+    /// Submit a run of a profile, because a rule outside (of a scheduler such as EventBridge) says so.
+    /// There is no row of it: its message comes from that rule, and `request` tells it from others.
+    Export {
+        /// The profile's name.
+        profile: String,
+        /// Unique to this occasion.
+        request: String,
+    },
     /// Remove what a cancelled, failed or pruned run left, and end a cancellation.
     Sweep {
         /// The run.
@@ -99,9 +107,11 @@ impl WorkId {
     #[must_use]
     pub fn phase(&self) -> Phase {
         match self {
-            Self::Admit { .. } | Self::Plan { .. } | Self::Start { .. } | Self::Sweep { .. } => {
-                Phase::Plan
-            }
+            Self::Admit { .. }
+            | Self::Plan { .. }
+            | Self::Start { .. }
+            | Self::Export { .. }
+            | Self::Sweep { .. } => Phase::Plan,
             Self::Shard { .. } => Phase::Adapter,
             Self::Sign { .. } => Phase::Sign,
             Self::Distribute { .. } => Phase::Distribute,
@@ -112,7 +122,7 @@ impl WorkId {
     #[must_use]
     pub fn run(&self) -> Option<&RunId> {
         match self {
-            Self::Admit { .. } | Self::Start { .. } => None,
+            Self::Admit { .. } | Self::Start { .. } | Self::Export { .. } => None,
             Self::Plan { run }
             | Self::Shard { run, .. }
             | Self::Sign { run }
@@ -132,6 +142,7 @@ impl fmt::Display for WorkId {
             Self::Sign { run } => write!(f, "{run}:sign"),
             Self::Distribute { run, target } => write!(f, "{run}:distribute:{target}"),
             Self::Start { schedule, at } => write!(f, "start:{schedule}:{}", at.0),
+            Self::Export { profile, request } => write!(f, "export:{profile}:{request}"),
             Self::Sweep { run } => write!(f, "{run}:sweep"),
         }
     }

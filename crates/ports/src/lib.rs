@@ -25,7 +25,7 @@ pub use evidence::{
 pub use gate::{Entered, Entry, Gate};
 pub use host::{Clock, Ids, Liveness};
 pub use objects::{Link, ObjectMeta, Objects, Upload, UploadState};
-pub use queue::{DeadLetter, Delivery, Queue, QueueStats};
+pub use queue::{DeadLetter, Delivery, MAX_RECEIVES, Queue, QueueStats};
 pub use signer::{Signer, SignerLevel};
 pub use state::{Row, RunFilter, State, Transaction, Write};
 

@@ -18,6 +18,9 @@ pub struct Delivery {
     pub receive_count: u32,
 }
 
+/// How often a message is received before it is put aside.
+pub const MAX_RECEIVES: u32 = 10;
+
 /// How many messages a queue holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueStats {

@@ -5,10 +5,11 @@
 //! records and the profile alone, so the same evidence gives the same parts whoever plans it and
 //! however many workers there are.
 //!
-//! The plan queue also carries the starts of schedules, admission and sweeping: [`handle`] takes all
-//! four.
+//! The plan queue also carries the starts of schedules and of rules outside, admission and sweeping:
+//! [`handle`] takes all of them.
 
 mod cut;
+mod export;
 mod plan;
 mod start;
 
@@ -24,6 +25,9 @@ use export_ports::Ports;
 /// # Errors
 /// What could neither be done nor recorded: leave the message to be delivered again.
 pub async fn handle(ports: &Ports, message: &Message, _budget: Budget) -> Result<(), PhaseError> {
+    if let WorkId::Export { profile, request } = &message.work {
+        return export::export(ports, message, profile, request).await;
+    }
     let Taken::Held(held) = take(ports, message).await? else {
         return Ok(());
     };

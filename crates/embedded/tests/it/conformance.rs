@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use export_embedded::{Home, MAX_RECEIVES, SqliteGate};
+use export_embedded::{Home, SqliteGate};
+use export_ports::MAX_RECEIVES;
 use export_ports::conformance::{self, QueueLimits};
 use export_ports::{Gate, Objects, Queue, State};
 use tempfile::TempDir;

@@ -18,7 +18,7 @@ use super::selecting::{invalid, selectors};
 use super::shown::{completed, result_value, summary};
 use crate::cli::{RunArgs, default_workers};
 use crate::failure::Failed;
-use crate::host::Host;
+use crate::host::{Host, HostConfig};
 use crate::output::Output;
 use crate::progress::follow;
 use crate::settings::{Settings, approval_policy, key_failed, only_tenant, ports, user};
@@ -58,7 +58,7 @@ pub(super) async fn execute(
         run.key.run, args.profile
     ));
 
-    let host = Host::start(&ports, &registry, workers).await?;
+    let host = Host::start(&ports, &registry, &HostConfig::home(workers)).await?;
     let ended = follow(&ports, &host, &run.key, output).await;
     let only = home.has_other_hosts().then_some(&run.key);
     let drained = match ended {

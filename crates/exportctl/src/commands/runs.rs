@@ -15,7 +15,7 @@ use super::run::{archive_path, bundle_to, stored_archive};
 use super::shown::{self, result_value, summary};
 use crate::cli::{RunsCommand, default_workers};
 use crate::failure::Failed;
-use crate::host::Host;
+use crate::host::{Host, HostConfig};
 use crate::output::Output;
 use crate::progress::follow;
 use crate::settings::{Settings, any_tenant, only_tenant, ports, user};
@@ -75,7 +75,8 @@ pub(super) async fn execute(
             // has to.
             let run = find(&home, &ports, tenant.tenant.as_deref(), &id).await?;
             let run = export_api::cancel_run(&ports, &run.key.tenant, &id, &user()).await?;
-            let host = Host::start(&ports, &Arc::new(Registry::default()), 1).await?;
+            let host =
+                Host::start(&ports, &Arc::new(Registry::default()), &HostConfig::home(1)).await?;
             let ended = follow(&ports, &host, &run.key, output).await;
             host.stop().await;
             let ended = ended?;
@@ -85,7 +86,8 @@ pub(super) async fn execute(
         RunsCommand::Retry { id, tenant } => {
             let run = find(&home, &ports, tenant.tenant.as_deref(), &id).await?;
             export_lifecycle::retry(&ports, &run.key).await?;
-            let host = Host::start(&ports, &Arc::new(Registry::default()), 1).await?;
+            let host =
+                Host::start(&ports, &Arc::new(Registry::default()), &HostConfig::home(1)).await?;
             let ended = follow(&ports, &host, &run.key, output).await;
             host.stop().await;
             let ended = ended?;
@@ -96,7 +98,7 @@ pub(super) async fn execute(
             let host = Host::start(
                 &ports,
                 &Arc::new(Registry::default()),
-                workers.unwrap_or_else(default_workers),
+                &HostConfig::home(workers.unwrap_or_else(default_workers)),
             )
             .await?;
             let drained = host.drain(None).await;

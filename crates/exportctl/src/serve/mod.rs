@@ -24,7 +24,7 @@ use tokio::sync::watch;
 
 use crate::cli::{Role, ServeArgs, default_workers};
 use crate::failure::Failed;
-use crate::host::Host;
+use crate::host::{Host, HostConfig};
 use crate::output::Output;
 use crate::settings::{Settings, approval_policy, key_failed, ports};
 
@@ -52,7 +52,7 @@ pub(crate) async fn execute(
         Role::Api => None,
         Role::Worker | Role::All => {
             let count = args.workers.unwrap_or_else(default_workers);
-            Some(Host::start(&ports, &registry, count).await?)
+            Some(Host::start(&ports, &registry, &HostConfig::home(count)).await?)
         }
     };
     announce(output, &home, &args, api.as_ref());
@@ -185,6 +185,7 @@ fn config(home: &Home, args: &ServeArgs) -> Result<ServiceConfig, Failed> {
         approvals: approval_policy(home, args.cross_tenant)?,
         former_keys: trusted_keys(&home.keys().join("trusted"))?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        carried: None,
     })
 }
 

@@ -4,13 +4,14 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
-    ETAG, HeaderName, HeaderValue, TE, TRAILER,
+    ETAG, HeaderName, HeaderValue, LOCATION, TE, TRAILER,
 };
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use export_model::{ErrorCode, ObjectKey, Run, RunStatus, Sha256Digest};
+use export_ports::Link;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -19,6 +20,7 @@ use super::extract::{Params, Segments};
 use super::object_body::ObjectBody;
 use super::range::{Selected, select};
 use super::runs::RunPath;
+use super::service::LINK_VALID;
 use super::{Problem, Service};
 use crate::find_run;
 
@@ -88,7 +90,8 @@ pub(super) async fn archive(
         media_type: "application/x-tar",
         file_name: Some(format!("{}.tar", run.key.run)),
     };
-    let mut response = send(&service, representation, &method, &headers)?;
+    // An archive may be of any size: where not every one can be carried, none is.
+    let mut response = send(&service, representation, &method, &headers, Some(0)).await?;
     if response.status().is_success() {
         let size = HeaderValue::from(archive.size);
         response.headers_mut().insert(EXPORT_LENGTH, size);
@@ -106,7 +109,7 @@ pub(super) async fn member(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let run = find_run(service.ports(), caller.tenant(), &path.id).await?;
-    signed(&service, &run, &path.path, &method, &headers)
+    signed(&service, &run, &path.path, &method, &headers).await
 }
 
 pub(super) async fn manifest(
@@ -119,7 +122,7 @@ pub(super) async fn manifest(
 ) -> Result<Response, Problem> {
     let run = find_run(service.ports(), caller.tenant(), &path.id).await?;
     let member = query.member("export.json");
-    signed(&service, &run, &member, &method, &headers)
+    signed(&service, &run, &member, &method, &headers).await
 }
 
 pub(super) async fn provenance(
@@ -132,11 +135,11 @@ pub(super) async fn provenance(
 ) -> Result<Response, Problem> {
     let run = find_run(service.ports(), caller.tenant(), &path.id).await?;
     let member = query.member("provenance.json");
-    signed(&service, &run, &member, &method, &headers)
+    signed(&service, &run, &member, &method, &headers).await
 }
 
 /// A member of the signed set. Its path is looked up, never made into one of ours.
-fn signed(
+async fn signed(
     service: &Service,
     run: &Run,
     path: &str,
@@ -164,7 +167,7 @@ fn signed(
         media_type,
         file_name: None,
     };
-    send(service, representation, method, headers)
+    send(service, representation, method, headers, None).await
 }
 
 /// Why a run has nothing to send.
@@ -191,12 +194,26 @@ fn put(response: &mut Response, name: HeaderName, value: &str) {
     }
 }
 
-fn send(
+/// Sends it, or a link to it where the host can carry no more than so many bytes. `most` is less than
+/// what the host can carry.
+async fn send(
     service: &Service,
     representation: Representation,
     method: &Method,
     headers: &HeaderMap,
+    most: Option<u64>,
 ) -> Result<Response, Problem> {
+    if let Some(carried) = service.carried()
+        && method != Method::HEAD
+        && representation.size > most.unwrap_or(carried.bytes)
+        && let Some(url) = link(service, &representation).await?
+    {
+        let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
+        put(&mut response, LOCATION, &url);
+        // The link is a secret, and soon of no use.
+        put(&mut response, CACHE_CONTROL, "no-store");
+        return Ok(response);
+    }
     let Representation {
         object,
         size,
@@ -276,6 +293,19 @@ fn send(
         put(&mut response, CONTENT_DISPOSITION, &disposition);
     }
     Ok(response)
+}
+
+async fn link(
+    service: &Service,
+    representation: &Representation,
+) -> Result<Option<String>, Problem> {
+    let link = Link {
+        valid: LINK_VALID,
+        media_type: representation.media_type,
+        file_name: representation.file_name.as_deref(),
+    };
+    let objects = &service.ports().objects;
+    Ok(objects.link(&representation.object, link).await?)
 }
 
 /// Whether the client said that it reads trailers (RFC 9110 §10.1.4).

@@ -142,6 +142,8 @@ struct Stream {
     stopping: watch::Receiver<bool>,
     /// When the caller's token ends.
     until: Timestamp,
+    /// When the host can carry no more of it.
+    carried_until: Option<Instant>,
     /// The greatest sequence number that the run had when the stream began, where it had ended.
     last: Option<u64>,
     ended: bool,
@@ -159,6 +161,9 @@ fn follow(service: &Service, run: &Run, after: u64, until: Timestamp) -> Respons
         clock: Arc::clone(&service.ports().clock),
         stopping: service.stopping(),
         until,
+        carried_until: service
+            .carried()
+            .map(|carried| Instant::now() + carried.stream),
         last,
         ended: false,
     };
@@ -192,7 +197,14 @@ impl Stream {
                 ));
             }
             let left = Duration::from_millis(self.until.millis_since(now));
-            let deadline = Instant::now() + left.min(HEARTBEAT);
+            let mut deadline = Instant::now() + left.min(HEARTBEAT);
+            if let Some(until) = self.carried_until {
+                if Instant::now() >= until {
+                    self.ended = true;
+                    return Some(Bytes::from_static(COME_AGAIN));
+                }
+                deadline = deadline.min(until);
+            }
             let next = tokio::select! {
                 next = timeout_at(deadline, self.follower.next()) => next,
                 _ = self.stopping.wait_for(|stop| *stop) => {

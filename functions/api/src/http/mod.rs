@@ -31,7 +31,7 @@ pub use problem::{Problem, ProblemDocument, status};
 pub use profiles::config_schema;
 pub use routes::{openapi_document, router};
 pub use schedules::{SchedulePage, ScheduleView};
-pub use service::{Authority, Service, ServiceConfig};
+pub use service::{Authority, Carried, LINK_VALID, Service, ServiceConfig};
 pub use verify::Verdict;
 
 /// Where the API lies below the service's URL.

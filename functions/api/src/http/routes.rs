@@ -292,7 +292,14 @@ fn bytes<'a>(
         .fold(op, |op, (name, meaning)| header(op, name, false, meaning));
     let op = answers(op, 200, whole, media_types);
     let op = answers(op, 206, "The range that was asked for", media_types);
-    answers(op, 304, "The client has it already", &[])
+    let op = answers(op, 304, "The client has it already", &[]);
+    answers(
+        op,
+        307,
+        "Where the service does not carry it itself: a link to it in the store (`Location`), good \
+         for 5 minutes. The store's `ETag` is then its own",
+        &[],
+    )
 }
 
 fn bundle_routes() -> ApiRouter<Service> {

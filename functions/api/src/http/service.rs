@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use export_adapter::Registry;
 use export_approval::ApprovalPolicy;
@@ -36,7 +37,22 @@ pub struct ServiceConfig {
     pub former_keys: Vec<String>,
     /// The service's version, as it tells it.
     pub version: String,
+    /// How much of a response the host can carry; none where it carries anything.
+    pub carried: Option<Carried>,
 }
+
+/// What a host that buffers every response can carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// Objects with more bytes than this are handed out by the store: clients are sent there by a
+    /// link that is good for [`LINK_VALID`].
+    pub bytes: u64,
+    /// After this time a stream of events ends, and its client comes again.
+    pub stream: Duration,
+}
+
+/// How long a link to the store is good.
+pub const LINK_VALID: Duration = Duration::from_secs(300);
 
 /// The service. Clones share everything.
 #[derive(Clone)]
@@ -107,6 +123,10 @@ impl Service {
 
     pub(super) fn approvals(&self) -> &ApprovalPolicy {
         &self.0.config.approvals
+    }
+
+    pub(super) fn carried(&self) -> Option<Carried> {
+        self.0.config.carried
     }
 
     pub(super) fn version(&self) -> &str {
