@@ -36,6 +36,11 @@ pub(crate) struct Global {
     /// it; `verify`, `inspect` and `unpack` work offline and never use it
     #[arg(long, global = true, env = "EXPORT_SERVER", value_name = "URL")]
     pub(crate) server: Option<String>,
+    /// The file that says where a stack is [default: export-center.toml in the working folder, where
+    /// there is one]
+    #[cfg(feature = "stack")]
+    #[arg(long, global = true, env = "EXPORT_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Print one JSON object on standard output, nothing else
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -57,6 +62,13 @@ pub(crate) enum Command {
     Profile(ProfileCommand),
     /// Export evidence into a signed bundle
     Run(Box<RunArgs>),
+    /// The stack that the settings name: set it up, ask whether it answers
+    #[cfg(feature = "stack")]
+    #[command(subcommand)]
+    Stack(StackCommand),
+    /// Messages that could not be dealt with, and were put aside
+    #[command(subcommand)]
+    Dlq(DlqCommand),
     /// Past and present runs
     #[command(subcommand)]
     Runs(RunsCommand),
@@ -127,6 +139,37 @@ impl Command {
 pub(crate) fn default_workers() -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     u16::try_from((cores / 2).clamp(1, 16)).unwrap_or(1)
+}
+
+#[cfg(feature = "stack")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum StackCommand {
+    /// Give the database this version's collections, validators and indexes. Safe to repeat
+    Migrate,
+    /// Ask every part whether it answers
+    Check,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DlqCommand {
+    /// Which messages were put aside, and why
+    List {
+        /// Of one phase only
+        #[arg(long, value_enum)]
+        phase: Option<PhaseName>,
+        /// How many of each phase, at most
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+    },
+    /// Send them again, once what stood in their way is mended
+    Redrive {
+        /// Of one phase only
+        #[arg(long, value_enum)]
+        phase: Option<PhaseName>,
+        /// Only the message of this id, as `list` shows it
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -296,6 +339,9 @@ pub(crate) struct RunArgs {
     /// Where to write the archive; `-` for standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Submit the run and leave it to those who serve the same backends
+    #[arg(long, conflicts_with_all = ["out", "workers"])]
+    pub(crate) detach: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -393,6 +439,34 @@ pub(crate) enum Role {
     Worker,
     /// Both
     All,
+    /// Gives tokens to whoever asks on this machine: the dev authority alone, for a service that is
+    /// tried out elsewhere on it
+    Authority,
+}
+
+/// A phase whose messages a worker takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum PhaseName {
+    /// Admits and plans runs, starts schedules, sweeps
+    Plan,
+    /// Writes parts
+    Adapter,
+    /// Writes and signs the documents
+    Sign,
+    /// Hands over
+    Distribute,
+}
+
+impl PhaseName {
+    pub(crate) fn phase(self) -> export_model::Phase {
+        use export_model::Phase;
+        match self {
+            Self::Plan => Phase::Plan,
+            Self::Adapter => Phase::Adapter,
+            Self::Sign => Phase::Sign,
+            Self::Distribute => Phase::Distribute,
+        }
+    }
 }
 
 impl Role {
@@ -401,6 +475,7 @@ impl Role {
             Self::Api => "api",
             Self::Worker => "worker",
             Self::All => "all",
+            Self::Authority => "authority",
         }
     }
 }
@@ -436,6 +511,12 @@ pub(crate) struct ServeArgs {
     /// How many parts are written at once [default: half the cores, at least 1]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<u16>,
+    /// How many messages of each other phase are worked on at once [default: 1; on a stack 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) messages: Option<u16>,
+    /// Take messages of these phases only (repeat for more) [default: of all]
+    #[arg(long = "phase", value_enum, value_name = "PHASE")]
+    pub(crate) phases: Vec<PhaseName>,
     /// Runs that a tenant may submit in a day (UTC) [default: no limit]
     #[arg(long, value_name = "N", env = "EXPORT_RUNS_PER_DAY")]
     pub(crate) runs_per_day: Option<u64>,

@@ -4,6 +4,7 @@
 //! This is the place where the clock, randomness and the environment come in. Results go to
 //! standard output, everything about the way there to standard error.
 
+mod backends;
 mod cli;
 mod commands;
 mod failure;
@@ -79,6 +80,8 @@ fn usage(error: &clap::Error) -> ExitCode {
         let global = Global {
             home: None,
             server: None,
+            #[cfg(feature = "stack")]
+            config: None,
             json: true,
             quiet: false,
             verbose: 0,

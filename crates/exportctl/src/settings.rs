@@ -1,6 +1,6 @@
 //! What the environment and the global flags say.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use export_approval::ApprovalPolicy;
 use export_embedded::{FileSigner, Home, approvers};
 use export_model::{ErrorCode, Tenant, Timestamp};
-use export_ports::{LedgerWriter, PortError, PortErrorKind, Ports, Signer, SignerLevel};
+use export_ports::{PortError, PortErrorKind, Ports, Signer, SignerLevel};
 use export_telemetry::{LogFormat, init_logs};
 
 use crate::cli::Global;
@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     home: Option<PathBuf>,
     server: Option<String>,
     given: Given,
+    #[cfg(feature = "stack")]
+    stack: export_stack::Settings,
 }
 
 /// What was said on the command line itself, and not in the environment; and whether it serves.
@@ -83,7 +85,15 @@ impl Settings {
             home: global.home.clone(),
             server: global.server.clone().filter(|url| !url.is_empty()),
             given,
+            #[cfg(feature = "stack")]
+            stack: stack(global.config.as_deref())?,
         })
+    }
+
+    /// What is set of a stack.
+    #[cfg(feature = "stack")]
+    pub(crate) fn stack(&self) -> &export_stack::Settings {
+        &self.stack
     }
 
     /// The service to work with, for commands that work on a home as well. Flags win over
@@ -118,6 +128,24 @@ impl Settings {
             })
     }
 
+    /// The folder of keys: the signing key, those that are trusted, those of approvers.
+    pub(crate) fn keys(&self) -> Result<PathBuf, Failed> {
+        Ok(self.home_path()?.join("keys"))
+    }
+
+    /// The same, made where it is missing.
+    pub(crate) fn made_keys(&self) -> Result<PathBuf, Failed> {
+        use std::os::unix::fs::DirBuilderExt as _;
+
+        let keys = self.keys()?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&keys)
+            .map_err(|e| Failed::write(&keys, &e))?;
+        Ok(keys)
+    }
+
     /// Opens the home, making it where there is none.
     pub(crate) fn open_home(&self) -> Result<Home, Failed> {
         Ok(Home::open(&self.home_path()?)?)
@@ -127,6 +155,26 @@ impl Settings {
     pub(crate) fn existing_home(&self) -> Option<PathBuf> {
         self.home_path().ok().filter(|path| path.is_dir())
     }
+}
+
+/// The file of settings where none is named.
+#[cfg(feature = "stack")]
+const CONFIG: &str = "export-center.toml";
+
+/// The settings of a stack: from the file that was named, or from `export-center.toml` in the working
+/// folder where there is one, and from the environment.
+#[cfg(feature = "stack")]
+fn stack(named: Option<&Path>) -> Result<export_stack::Settings, Failed> {
+    let path = named.unwrap_or(Path::new(CONFIG));
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(Failed::read(path, &error)),
+    };
+    let name = path.display().to_string();
+    let file = text.as_deref().map(|text| (name.as_str(), text));
+    export_stack::Settings::read(file, |variable| std::env::var(variable).ok())
+        .map_err(|error| Failed::new(ErrorCode::Configuration, error.to_string()))
 }
 
 /// The signing key's password: `COSIGN_PASSWORD`, as cosign has it. An empty one is none.
@@ -187,7 +235,7 @@ impl Signer for HomeSigner {
 }
 
 /// Every port of the home, and its signing key.
-pub(crate) fn ports(home: &Home) -> (Ports, Arc<HomeSigner>) {
+pub(crate) fn home_ports(home: &Home) -> (Ports, Arc<HomeSigner>) {
     let signer = Arc::new(HomeSigner {
         home: home.path().to_path_buf(),
         opened: OnceLock::new(),
@@ -214,53 +262,6 @@ pub(crate) fn user() -> String {
         .unwrap_or_else(|| "exportctl".to_owned())
 }
 
-/// The tenants that the ledger has records of, with how many; the default one where it is empty.
-pub(crate) async fn tenants(home: &Home) -> Result<Vec<(Tenant, u64)>, Failed> {
-    let stats = home.ledger().stats().await?;
-    let mut tenants: Vec<(Tenant, u64)> = Vec::new();
-    for source in stats.sources {
-        match tenants.iter_mut().find(|(t, _)| *t == source.tenant) {
-            Some((_, records)) => *records += source.records,
-            None => tenants.push((source.tenant, source.records)),
-        }
-    }
-    if tenants.is_empty() {
-        tenants.push((tenant(DEFAULT_TENANT)?, 0));
-    }
-    Ok(tenants)
-}
-
-/// The tenant that a command is about: the one that was named, or the only one that the ledger
-/// has.
-pub(crate) async fn only_tenant(home: &Home, named: Option<&str>) -> Result<Tenant, Failed> {
-    if let Some(name) = named {
-        return tenant(name);
-    }
-    let tenants = tenants(home).await?;
-    if let [(only, _)] = tenants.as_slice() {
-        return Ok(only.clone());
-    }
-    let list: Vec<_> = tenants
-        .iter()
-        .map(|(tenant, records)| format!("{tenant} ({} records)", crate::output::grouped(*records)))
-        .collect();
-    let detail = format!("the ledger holds several tenants: {}", list.join(", "));
-    Err(Failed::new(ErrorCode::AmbiguousTenant, detail))
-}
-
-/// The tenants that something named by a unique id may belong to: the one that was named, or all of
-/// the ledger's.
-pub(crate) async fn any_tenant(home: &Home, named: Option<&str>) -> Result<Vec<Tenant>, Failed> {
-    match named {
-        Some(name) => Ok(vec![tenant(name)?]),
-        None => Ok(tenants(home)
-            .await?
-            .into_iter()
-            .map(|(owner, _)| owner)
-            .collect()),
-    }
-}
-
 /// Now, as imports record it: `SOURCE_DATE_EPOCH` where that is set, so that imports can be
 /// repeated byte for byte.
 pub(crate) fn import_time(now: Timestamp) -> Result<Timestamp, Failed> {
@@ -278,12 +279,12 @@ pub(crate) fn import_time(now: Timestamp) -> Result<Timestamp, Failed> {
     }
 }
 
-/// What this home says about approvals.
-pub(crate) fn approval_policy(home: &Home, enabled: bool) -> Result<ApprovalPolicy, Failed> {
+/// What the keys of approvers in `keys` say about approvals.
+pub(crate) fn approval_policy(keys: &Path, enabled: bool) -> Result<ApprovalPolicy, Failed> {
     Ok(ApprovalPolicy {
         enabled,
         keys: if enabled {
-            approvers(&home.keys()).map_err(key_failed)?
+            approvers(keys).map_err(key_failed)?
         } else {
             Default::default()
         },

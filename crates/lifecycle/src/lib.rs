@@ -23,7 +23,7 @@ pub use cancel::{Swept, cancel, retry, sweep};
 pub use draft::{Committed, Draft, transact};
 pub use error::PhaseError;
 pub use lease::{Budget, Held, Taken, lease_millis, take};
-pub use refuse::{again, refuse};
+pub use refuse::{Refused, again, refuse};
 pub use submit::{Prepared, Submission, find_profile, prepare, submit, usable_profiles};
 pub use tick::{recover, tick};
 pub use usage::{Reservation, quota_state, reserve_run};

@@ -154,6 +154,7 @@ catalogue! {
     WrongKey "ERR_WRONG_KEY" Evidence 14 "The bundle was signed by another key than the one that is trusted." "Compare fingerprints with whoever signed it.";
     NoKey "ERR_NO_KEY" User 15 "There is no key to verify the bundle with: nothing was verified." "Give the signer's public key with `--key`.";
     Io "ERR_IO" User 6 "A file or folder could not be read or written." "The message names it and the cause.";
+    Configuration "ERR_CONFIGURATION" User 2 "A setting is missing, or is something that cannot be used." "The message names the variable and the file's key; docs/configuration.md lists all of them.";
     Usage "ERR_USAGE" User 2 "The command line is wrong." "`exportctl help` shows how it is meant.";
     Internal "ERR_INTERNAL" Ours 1 "Something that cannot happen happened." "Please report it, with the message.";
 }

@@ -99,6 +99,27 @@ pub trait Queue: Send + Sync {
     /// When the queue cannot be asked.
     async fn put_aside(&self, delivery: &Delivery, reason: &str) -> Result<(), PortError>;
 
+    /// The same for a message whose body is none, known by its receipt: for hosts that are handed
+    /// messages by somebody else.
+    ///
+    /// # Errors
+    /// When the queue cannot be asked, or hands out every message itself.
+    async fn put_body_aside(
+        &self,
+        phase: Phase,
+        receipt: &str,
+        body: &str,
+        receive_count: u32,
+        reason: &str,
+    ) -> Result<(), PortError> {
+        let _ = (receipt, body, receive_count, reason);
+        let doing = format!(
+            "putting aside what is no message of queue {}",
+            phase.as_str()
+        );
+        Err(PortError::new(crate::PortErrorKind::Invalid, doing))
+    }
+
     /// Dead letters of a phase, oldest first as far as the queue knows, at most `limit`.
     ///
     /// # Errors

@@ -1,5 +1,15 @@
 //! Which backends a process uses, from one file or the environment.
+//!
+//! A host reads its [`Settings`] and opens what they name. [`Backends`] may be all ports or some: a
+//! function has nothing else, a command line puts them in the place of its home's.
 
+mod backends;
+mod chosen;
+mod liveness;
+mod open;
 mod settings;
 
+pub use backends::Backends;
+pub use liveness::Presumed;
+pub use open::{database, names_any, open, validate_whole};
 pub use settings::{InvalidSettings, SETTINGS, Setting, Settings};

@@ -19,7 +19,10 @@ impl Command {
     /// Where the command works.
     pub(crate) fn place(&self) -> Place {
         match self {
+            #[cfg(feature = "stack")]
+            Self::Stack(_) => Place::Home,
             Self::Ledger(_)
+            | Self::Dlq(_)
             | Self::Serve(_)
             | Self::Approval(ApprovalCommand::Trust { .. })
             | Self::Runs(RunsCommand::Resume { .. })

@@ -3,6 +3,7 @@
 mod adapters;
 mod approval;
 pub(crate) mod archive_file;
+mod dlq;
 mod docs;
 mod import;
 mod inspect;
@@ -14,6 +15,8 @@ mod runs;
 mod schedule;
 mod selecting;
 pub(crate) mod shown;
+#[cfg(feature = "stack")]
+mod stack;
 mod verify;
 
 use std::io::Read;
@@ -47,6 +50,9 @@ pub(crate) async fn execute(
             Some(server) => remote::run(settings, server, output, *args).await,
             None => run::execute(settings, output, *args).await,
         },
+        #[cfg(feature = "stack")]
+        Command::Stack(command) => stack::execute(settings, output, command).await,
+        Command::Dlq(command) => dlq::execute(settings, output, command).await,
         Command::Runs(command @ RunsCommand::Resume { .. }) => {
             runs::execute(settings, output, command).await
         }

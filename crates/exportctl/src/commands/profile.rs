@@ -12,7 +12,7 @@ use crate::cli::{ProfileCommand, TenantArg};
 use crate::failure::Failed;
 use crate::output::{Output, table};
 use crate::remote::{Client, segment};
-use crate::settings::{Settings, only_tenant, ports};
+use crate::settings::Settings;
 
 pub(super) async fn execute(
     settings: &Settings,
@@ -89,9 +89,9 @@ impl Profiles {
             client.only_tenant(named)?;
             return Ok(Self::Server(client));
         }
-        let home = settings.open_home()?;
-        let tenant = only_tenant(&home, named).await?;
-        let (ports, _) = ports(&home);
+        let backends = settings.backends().await?;
+        let tenant = backends.only_tenant(named).await?;
+        let ports = backends.ports.clone();
         Ok(Self::Home { ports, tenant })
     }
 

@@ -2,26 +2,29 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use export_adapter::Registry;
 use export_api::views::RunView;
 use export_api::{RunRequest, SubmitContext};
-use export_embedded::Home;
-use export_model::{AsOf, ErrorCode, Run, RunOptions, Selectors, Tenant};
+use export_model::{AsOf, ErrorCode, RunOptions, Selectors, Tenant};
 
 use super::approval::approvals;
 use super::archive_file::ArchiveFile;
 use super::is_standard_input;
 use super::selecting::{invalid, selectors};
 use super::shown::{completed, result_value, summary};
+use crate::backends::Stored;
 use crate::cli::{RunArgs, default_workers};
 use crate::failure::Failed;
-use crate::host::{Host, HostConfig};
+use crate::host::Host;
 use crate::output::Output;
 use crate::progress::follow;
-use crate::settings::{Settings, approval_policy, key_failed, only_tenant, ports, user};
+use crate::settings::{Settings, approval_policy, user};
+
+/// What is read of an object at once.
+const PIECE: u64 = 8 << 20;
 
 pub(super) async fn execute(
     settings: &Settings,
@@ -33,17 +36,16 @@ pub(super) async fn execute(
     if workers == 0 || workers > 64 {
         return Err(Failed::new(ErrorCode::Usage, "--workers must be 1 to 64"));
     }
-    let home = settings.open_home()?;
-    let tenant = only_tenant(&home, args.tenant.tenant.as_deref()).await?;
+    let backends = settings.backends().await?;
+    let tenant = backends.only_tenant(args.tenant.tenant.as_deref()).await?;
     include_tenants(&mut request.selectors, &tenant, &args.include_tenants)?;
-    let policy = approval_policy(&home, args.cross_tenant)?;
-    let (ports, signer) = ports(&home);
-    // A missing password is better told before the work than after it.
-    signer.open().map_err(key_failed)?;
+    let policy = approval_policy(&settings.keys()?, args.cross_tenant)?;
+    let ports = &backends.ports;
+    backends.open_key()?;
     let registry = Arc::new(Registry::default());
     let context = SubmitContext::default();
     let run = export_api::submit(
-        &ports,
+        ports,
         &registry,
         &policy,
         &tenant,
@@ -58,9 +60,14 @@ pub(super) async fn execute(
         run.key.run, args.profile
     ));
 
-    let host = Host::start(&ports, &registry, &HostConfig::home(workers)).await?;
-    let ended = follow(&ports, &host, &run.key, output).await;
-    let only = home.has_other_hosts().then_some(&run.key);
+    if args.detach {
+        let view = RunView::of(&run, ports.clock.now());
+        output.result(&summary(output, &view, None), &result_value(&view, None));
+        return Ok(0);
+    }
+    let host = Host::start(ports, &registry, &backends.host(workers)).await?;
+    let ended = follow(ports, &host, &run.key, output).await;
+    let only = backends.has_others().then_some(&run.key);
     let drained = match ended {
         Ok(_) => host.drain(only).await,
         Err(_) => Ok(()),
@@ -71,12 +78,12 @@ pub(super) async fn execute(
 
     let view = RunView::of(&run, ports.clock.now());
     completed(&view)?;
-    let stored = stored_archive(&home, &run)?;
+    let stored = backends.stored_archive(&run)?;
     match &args.out {
-        Some(out) => bundle_to(output, &view, &stored, out)?,
+        Some(out) => bundle_to(output, &view, &stored, out).await?,
         None => output.result(
-            &summary(output, &view, Some(&stored)),
-            &result_value(&view, Some(&stored)),
+            &summary(output, &view, stored.path()),
+            &result_value(&view, stored.path()),
         ),
     }
     Ok(0)
@@ -99,11 +106,11 @@ pub(crate) fn request(output: &Output, args: &RunArgs) -> Result<RunRequest, Fai
     })
 }
 
-/// Gives the archive at `stored` to the user, and says so.
-pub(super) fn bundle_to(
+/// Gives the archive to the user, and says so.
+pub(super) async fn bundle_to(
     output: &Output,
     run: &RunView,
-    stored: &Path,
+    stored: &Stored,
     out: &Path,
 ) -> Result<(), Failed> {
     if is_standard_input(out) {
@@ -111,10 +118,26 @@ pub(super) fn bundle_to(
             let detail = "--json and --out - both want standard output";
             return Err(Failed::new(ErrorCode::Usage, detail));
         }
-        stream(stored, &mut io::stdout().lock())?;
-        output.result_aside(&summary(output, run, Some(stored)));
+        copy(stored, |bytes| {
+            io::stdout()
+                .write_all(bytes)
+                .map_err(|e| Failed::io("writing standard output", &e))
+        })
+        .await?;
+        io::stdout()
+            .flush()
+            .map_err(|e| Failed::io("writing standard output", &e))?;
+        output.result_aside(&summary(output, run, stored.path()));
     } else {
-        write_archive(stored, out)?;
+        let mut file = ArchiveFile::create(out)?;
+        match stored {
+            Stored::File(path) => {
+                let mut source = File::open(path).map_err(|e| Failed::read(path, &e))?;
+                file.copy(&mut source)?;
+            }
+            object @ Stored::Object { .. } => copy(object, |bytes| file.write(bytes)).await?,
+        }
+        file.finish()?;
         output.result(
             &summary(output, run, Some(out)),
             &result_value(run, Some(out)),
@@ -151,48 +174,35 @@ fn as_of(text: &str) -> Result<AsOf, Failed> {
     })
 }
 
-/// Where the home keeps a run's archive, if it has one.
-pub(super) fn archive_path(home: &Home, run: &Run) -> Option<PathBuf> {
-    let archive = run.archive.as_ref()?;
-    Some(home.object_path(&archive.object))
-}
-
-/// The same for a run that has to have one.
-pub(super) fn stored_archive(home: &Home, run: &Run) -> Result<PathBuf, Failed> {
-    archive_path(home, run).ok_or_else(|| match &run.pruned {
-        Some(pruned) => {
-            let detail = format!(
-                "the bundle of run {} was removed at {}: {}",
-                run.key.run, pruned.at, pruned.reason
-            );
-            Failed::new(ErrorCode::Pruned, detail)
+/// Hands every byte of an archive to `write`, a piece at a time.
+async fn copy(
+    stored: &Stored,
+    mut write: impl FnMut(&[u8]) -> Result<(), Failed>,
+) -> Result<(), Failed> {
+    match stored {
+        Stored::File(path) => {
+            let mut file = File::open(path).map_err(|e| Failed::read(path, &e))?;
+            let mut buffer = vec![0; 1 << 20];
+            loop {
+                let count = file.read(&mut buffer).map_err(|e| Failed::read(path, &e))?;
+                let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
+                    return Ok(());
+                };
+                write(bytes)?;
+            }
         }
-        None => {
-            let detail = format!("run {} has no archive", run.key.run);
-            Failed::new(ErrorCode::NotReady, detail)
+        Stored::Object { objects, archive } => {
+            let mut read = 0;
+            while read < archive.size {
+                let bytes = objects.read(&archive.object, read..read + PIECE).await?;
+                if bytes.is_empty() {
+                    let detail = format!("{} ends after {read} bytes", archive.object);
+                    return Err(Failed::new(ErrorCode::Storage, detail));
+                }
+                read += bytes.len() as u64;
+                write(&bytes)?;
+            }
+            Ok(())
         }
-    })
-}
-
-fn stream(from: &Path, to: &mut impl Write) -> Result<(), Failed> {
-    let mut file = File::open(from).map_err(|e| Failed::read(from, &e))?;
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let count = file.read(&mut buffer).map_err(|e| Failed::read(from, &e))?;
-        let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
-            break;
-        };
-        to.write_all(bytes)
-            .map_err(|e| Failed::io("writing standard output", &e))?;
     }
-    to.flush()
-        .map_err(|e| Failed::io("writing standard output", &e))
-}
-
-/// Copies the archive into a file of the user's.
-fn write_archive(from: &Path, to: &Path) -> Result<(), Failed> {
-    let mut source = File::open(from).map_err(|e| Failed::read(from, &e))?;
-    let mut file = ArchiveFile::create(to)?;
-    file.copy(&mut source)?;
-    file.finish()
 }

@@ -1,24 +1,23 @@
 //! `exportctl runs …` on a home
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use export_adapter::Registry;
 use export_api::views::RunView;
-use export_embedded::Home;
 use export_model::{ErrorCode, Event, Run, RunKey};
 use export_ports::{Ports, RunFilter};
 use serde_json::json;
 
-use super::run::{archive_path, bundle_to, stored_archive};
+use super::run::bundle_to;
 use super::shown::{self, result_value, summary};
+use crate::backends::{Backends, Stored};
 use crate::cli::{RunsCommand, default_workers};
 use crate::failure::Failed;
-use crate::host::{Host, HostConfig};
+use crate::host::Host;
 use crate::output::Output;
 use crate::progress::follow;
-use crate::settings::{Settings, any_tenant, only_tenant, ports, user};
+use crate::settings::{Settings, user};
 
 const PAGE: usize = 500;
 /// How long one wait for a run's next event takes.
@@ -29,32 +28,34 @@ pub(super) async fn execute(
     output: &Output,
     command: RunsCommand,
 ) -> Result<u8, Failed> {
-    let home = settings.open_home()?;
-    let (ports, _) = ports(&home);
+    let backends = settings.backends().await?;
+    let ports = &backends.ports;
     let view = |run: &Run| RunView::of(run, ports.clock.now());
     match command {
         RunsCommand::List { limit, tenant } => {
-            let tenant = only_tenant(&home, tenant.tenant.as_deref()).await?;
+            let tenant = backends.only_tenant(tenant.tenant.as_deref()).await?;
             let filter = RunFilter::default();
             let runs = ports.state.runs(&tenant, &filter, None, limit).await?;
-            let runs: Vec<(RunView, Option<PathBuf>)> = runs
+            let runs: Vec<(RunView, Option<Stored>)> = runs
                 .iter()
-                .map(|run| (view(run), archive_path(&home, run)))
+                .map(|run| (view(run), backends.archive(run)))
                 .collect();
-            let runs = runs.iter().map(|(run, archive)| (run, archive.as_deref()));
+            let runs = runs
+                .iter()
+                .map(|(run, archive)| (run, archive.as_ref().and_then(Stored::path)));
             shown::list(output, runs);
         }
         RunsCommand::Show { id, tenant } => {
-            let run = find(&home, &ports, tenant.tenant.as_deref(), &id).await?;
-            show(output, &home, &ports, &run);
+            let run = find(&backends, tenant.tenant.as_deref(), &id).await?;
+            show(output, &backends, &run);
         }
         RunsCommand::Events {
             id,
             follow: false,
             tenant,
         } => {
-            let run = find(&home, &ports, tenant.tenant.as_deref(), &id).await?;
-            let events = all_events(&ports, &run.key).await?;
+            let run = find(&backends, tenant.tenant.as_deref(), &id).await?;
+            let events = all_events(ports, &run.key).await?;
             shown::events(output, &run.key.run, &events);
         }
         RunsCommand::Events {
@@ -62,43 +63,44 @@ pub(super) async fn execute(
             follow: true,
             tenant,
         } => {
-            let run = find(&home, &ports, tenant.tenant.as_deref(), &id).await?;
-            follow_events(output, &ports, &run.key).await?;
+            let run = find(&backends, tenant.tenant.as_deref(), &id).await?;
+            follow_events(output, ports, &run.key).await?;
         }
         RunsCommand::Download { id, out, tenant } => {
-            let run = find(&home, &ports, tenant.tenant.as_deref(), &id).await?;
-            let stored = stored_archive(&home, &run)?;
-            bundle_to(output, &view(&run), &stored, &out)?;
+            let run = find(&backends, tenant.tenant.as_deref(), &id).await?;
+            let stored = backends.stored_archive(&run)?;
+            bundle_to(output, &view(&run), &stored, &out).await?;
         }
         RunsCommand::Cancel { id, tenant } => {
             // Cancelling works without another process: this one winds the run down itself if it
             // has to.
-            let run = find(&home, &ports, tenant.tenant.as_deref(), &id).await?;
-            let run = export_api::cancel_run(&ports, &run.key.tenant, &id, &user()).await?;
+            let run = find(&backends, tenant.tenant.as_deref(), &id).await?;
+            let run = export_api::cancel_run(ports, &run.key.tenant, &id, &user()).await?;
             let host =
-                Host::start(&ports, &Arc::new(Registry::default()), &HostConfig::home(1)).await?;
-            let ended = follow(&ports, &host, &run.key, output).await;
+                Host::start(ports, &Arc::new(Registry::default()), &backends.host(1)).await?;
+            let ended = follow(ports, &host, &run.key, output).await;
             host.stop().await;
             let ended = ended?;
-            let archive = archive_path(&home, &ended);
-            shown::cancelled(output, &view(&ended), archive.as_deref());
+            let archive = backends.archive(&ended);
+            let archive = archive.as_ref().and_then(Stored::path);
+            shown::cancelled(output, &view(&ended), archive);
         }
         RunsCommand::Retry { id, tenant } => {
-            let run = find(&home, &ports, tenant.tenant.as_deref(), &id).await?;
-            export_lifecycle::retry(&ports, &run.key).await?;
+            let run = find(&backends, tenant.tenant.as_deref(), &id).await?;
+            export_lifecycle::retry(ports, &run.key).await?;
             let host =
-                Host::start(&ports, &Arc::new(Registry::default()), &HostConfig::home(1)).await?;
-            let ended = follow(&ports, &host, &run.key, output).await;
+                Host::start(ports, &Arc::new(Registry::default()), &backends.host(1)).await?;
+            let ended = follow(ports, &host, &run.key, output).await;
             host.stop().await;
             let ended = ended?;
-            show(output, &home, &ports, &ended);
+            show(output, &backends, &ended);
             return Ok(ended.failure.map_or(0, |f| f.error_code.exit_code()));
         }
         RunsCommand::Resume { workers } => {
             let host = Host::start(
-                &ports,
+                ports,
                 &Arc::new(Registry::default()),
-                &HostConfig::home(workers.unwrap_or_else(default_workers)),
+                &backends.host(workers.unwrap_or_else(default_workers)),
             )
             .await?;
             let drained = host.drain(None).await;
@@ -110,20 +112,21 @@ pub(super) async fn execute(
     Ok(0)
 }
 
-fn show(output: &Output, home: &Home, ports: &Ports, run: &Run) {
-    let view = RunView::of(run, ports.clock.now());
-    let archive = archive_path(home, run);
+fn show(output: &Output, backends: &Backends, run: &Run) {
+    let view = RunView::of(run, backends.ports.clock.now());
+    let archive = backends.archive(run);
+    let archive = archive.as_ref().and_then(Stored::path);
     output.result(
-        &summary(output, &view, archive.as_deref()),
-        &result_value(&view, archive.as_deref()),
+        &summary(output, &view, archive),
+        &result_value(&view, archive),
     );
 }
 
 /// A run by its id. Ids are unique, so where no tenant is named all of the ledger's are tried.
-async fn find(home: &Home, ports: &Ports, tenant: Option<&str>, id: &str) -> Result<Run, Failed> {
-    let owners = any_tenant(home, tenant).await?;
+async fn find(backends: &Backends, tenant: Option<&str>, id: &str) -> Result<Run, Failed> {
+    let owners = backends.any_tenant(tenant).await?;
     for owner in &owners {
-        match export_api::find_run(ports, owner, id).await {
+        match export_api::find_run(&backends.ports, owner, id).await {
             Err(error) if error.code == ErrorCode::UnknownRun => {}
             found => return Ok(found?),
         }

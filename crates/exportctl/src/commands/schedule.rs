@@ -14,7 +14,7 @@ use crate::cli::{ScheduleCommand, TenantArg};
 use crate::failure::Failed;
 use crate::output::{Output, table};
 use crate::remote::{Client, segment};
-use crate::settings::{Settings, only_tenant, ports, user};
+use crate::settings::{Settings, user};
 
 const PAGE: usize = 100;
 
@@ -75,9 +75,9 @@ impl Schedules {
             client.only_tenant(named)?;
             return Ok(Self::Server(client));
         }
-        let home = settings.open_home()?;
-        let tenant = only_tenant(&home, named).await?;
-        let (ports, _) = ports(&home);
+        let backends = settings.backends().await?;
+        let tenant = backends.only_tenant(named).await?;
+        let ports = backends.ports.clone();
         Ok(Self::Home { ports, tenant })
     }
 

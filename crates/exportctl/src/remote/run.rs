@@ -51,6 +51,10 @@ pub(crate) async fn execute(
         "run {} of {} for {}",
         run.run_id, args.profile, run.tenant
     ));
+    if args.detach {
+        output.result(&summary(output, &run, None), &result_value(&run, None));
+        return Ok(0);
+    }
     let run = follow(&client, &run, output).await?;
     completed(&run)?;
     finish(&client, output, &run, args.out.as_deref()).await?;

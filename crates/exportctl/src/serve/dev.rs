@@ -29,8 +29,6 @@ use crate::failure::Failed;
 
 /// Where the dev authority lies below the service's URL.
 pub(crate) const BASE: &str = "/dev-authority";
-/// The metadata of this service as a protected resource (RFC 9728 §3).
-pub(super) const RESOURCE: &str = "/.well-known/oauth-protected-resource";
 const METADATA: &str = "/.well-known/oauth-authorization-server/dev-authority";
 
 /// The dev authority's key, made on first use, readable for its owner only.
@@ -117,22 +115,6 @@ pub(super) fn routes(authority: DevAuthority, endpoint: TokenEndpoint, ports: &P
         )
         .layer(from_fn(this_machine_only))
         .with_state(dev)
-}
-
-/// The metadata that tells a client where to get a token (RFC 9728 §2).
-pub(super) fn resource_metadata(public: &str, issuer: &str) -> Router {
-    let document_of = json!({
-        "resource": public,
-        "authorization_servers": [issuer],
-        "scopes_supported": ["export:profile:manage", "export:run", "export:read", "export:download"],
-        "bearer_methods_supported": [],
-        "dpop_bound_access_tokens_required": true,
-        "resource_documentation": format!("{public}/api/export/openapi.json"),
-    });
-    Router::new().route(
-        RESOURCE,
-        get(move || async move { document(document_of.to_string().into_bytes()) }),
-    )
 }
 
 async fn this_machine_only(request: Request, next: Next) -> Response {

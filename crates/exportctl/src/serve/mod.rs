@@ -11,22 +11,22 @@ use std::sync::Arc;
 
 use axum::Router;
 use export_adapter::Registry;
-use export_api::http::{Authority, Service, ServiceConfig, router};
+use export_api::http::{Authority, Service, ServiceConfig, resource_metadata, router};
 use export_authority::dev::TokenEndpoint;
 use export_authority::keys::{FileJwks, HttpJwks, JwksSource};
 use export_authority::{AccessTokens, Checks, DEFAULT_LEEWAY_SECONDS, PublicUrl, Verifier};
-use export_embedded::Home;
 use export_model::{ErrorCode, Limits, Tenant};
 use export_ports::Ports;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::backends::Backends;
 use crate::cli::{Role, ServeArgs, default_workers};
 use crate::failure::Failed;
-use crate::host::{Host, HostConfig};
+use crate::host::Host;
 use crate::output::Output;
-use crate::settings::{Settings, approval_policy, key_failed, ports};
+use crate::settings::{Settings, approval_policy};
 
 /// How long a token of the dev authority is good.
 const DEV_TOKEN_SECONDS: u32 = 3_600;
@@ -37,27 +37,34 @@ pub(crate) async fn execute(
     output: &Output,
     args: ServeArgs,
 ) -> Result<u8, Failed> {
-    let home = settings.open_home()?;
-    let (ports, signer) = ports(&home);
-    // A missing password is better told now than when the first run is to be signed.
-    signer.open().map_err(key_failed)?;
+    let backends = settings.backends().await?;
+    let ports = &backends.ports;
+    backends.open_key()?;
     let registry = Arc::new(Registry::default());
     let (stopping, stop) = watch::channel(false);
 
     let api = match args.role {
         Role::Worker => None,
-        Role::Api | Role::All => Some(mount(&home, &ports, &registry, &args).await?),
-    };
-    let workers = match args.role {
-        Role::Api => None,
-        Role::Worker | Role::All => {
-            let count = args.workers.unwrap_or_else(default_workers);
-            Some(Host::start(&ports, &registry, &HostConfig::home(count)).await?)
+        Role::Api | Role::All | Role::Authority => {
+            Some(mount(settings, ports, &registry, &args).await?)
         }
     };
-    announce(output, &home, &args, api.as_ref());
+    let workers = match args.role {
+        Role::Api | Role::Authority => None,
+        Role::Worker | Role::All => {
+            let mut config = backends.host(args.workers.unwrap_or_else(default_workers));
+            if let Some(messages) = args.messages {
+                config.messages = messages;
+            }
+            if !args.phases.is_empty() {
+                config.phases = args.phases.iter().map(|phase| phase.phase()).collect();
+            }
+            Some(Host::start(ports, &registry, &config).await?)
+        }
+    };
+    announce(output, &backends, &args, api.as_ref());
 
-    let service = api.as_ref().map(|api| api.service.clone());
+    let service = api.as_ref().and_then(|api| api.service.clone());
     let serving = api.map(|api| tokio::spawn(listener::serve(api.listener, api.router, stop)));
     let fatal = stop::wait(workers.as_ref()).await;
     output.note("stopping: what has begun is finished, nothing new is begun");
@@ -87,7 +94,8 @@ pub(crate) async fn execute(
 struct Api {
     listener: TcpListener,
     router: Router,
-    service: Service,
+    /// None where only the dev authority is served.
+    service: Option<Service>,
     url: String,
     /// What it really listens on, which a proxy in front of it has to know.
     bound: SocketAddr,
@@ -95,7 +103,7 @@ struct Api {
 }
 
 async fn mount(
-    home: &Home,
+    settings: &Settings,
     ports: &Ports,
     registry: &Arc<Registry>,
     args: &ServeArgs,
@@ -108,6 +116,11 @@ async fn mount(
         ))
     })?;
     let dev = args.jwks.is_none();
+    if !dev && args.role == Role::Authority {
+        return Err(usage(
+            "--role authority is the dev authority; it has no --jwks".to_owned(),
+        ));
+    }
     if dev && !address.ip().is_loopback() {
         return Err(usage(format!(
             "--listen {address}: the dev authority gives a token to whoever asks, so it serves \
@@ -132,10 +145,13 @@ async fn mount(
         .clone()
         .unwrap_or_else(|| format!("{url}{}", dev::BASE));
     let audience = args.audience.clone().unwrap_or_else(|| url.clone());
-    let mut extra = dev::resource_metadata(&url, &issuer);
+    let mut extra = match args.role {
+        Role::Authority => Router::new(),
+        _ => resource_metadata(&url, &issuer),
+    };
     let source: Arc<dyn JwksSource> = match &args.jwks {
         None => {
-            let authority = dev::authority(&home.keys())?;
+            let authority = dev::authority(&settings.made_keys()?)?;
             let keys = dev::DevKeys(authority.jwks());
             let endpoint = TokenEndpoint {
                 issuer: issuer.clone(),
@@ -157,11 +173,16 @@ async fn mount(
         audience,
         leeway_seconds: args.leeway.unwrap_or(DEFAULT_LEEWAY_SECONDS),
     };
-    let authority: Authority = Verifier::new(Checks::new(tokens, public), source);
-    let service = Service::new(ports, registry, authority, config(home, args)?);
+    let (router, service) = if args.role == Role::Authority {
+        (extra, None)
+    } else {
+        let authority: Authority = Verifier::new(Checks::new(tokens, public), source);
+        let service = Service::new(ports, registry, authority, config(&settings.keys()?, args)?);
+        (router(service.clone()).merge(extra), Some(service))
+    };
     Ok(Api {
         listener,
-        router: router(service.clone()).merge(extra),
+        router,
         service,
         url,
         bound,
@@ -169,7 +190,7 @@ async fn mount(
     })
 }
 
-fn config(home: &Home, args: &ServeArgs) -> Result<ServiceConfig, Failed> {
+fn config(keys: &Path, args: &ServeArgs) -> Result<ServiceConfig, Failed> {
     let limits = Limits {
         runs_per_day: args.runs_per_day,
         bytes_per_day: args.bytes_per_day,
@@ -182,8 +203,8 @@ fn config(home: &Home, args: &ServeArgs) -> Result<ServiceConfig, Failed> {
     Ok(ServiceConfig {
         limits,
         tenant_limits,
-        approvals: approval_policy(home, args.cross_tenant)?,
-        former_keys: trusted_keys(&home.keys().join("trusted"))?,
+        approvals: approval_policy(keys, args.cross_tenant)?,
+        former_keys: trusted_keys(&keys.join("trusted"))?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         carried: None,
     })
@@ -199,7 +220,11 @@ fn read_limits(path: &Path) -> Result<BTreeMap<Tenant, Limits>, Failed> {
 
 /// The public keys that the home trusts, PEM.
 fn trusted_keys(folder: &Path) -> Result<Vec<String>, Failed> {
-    let listed = std::fs::read_dir(folder).map_err(|e| Failed::read(folder, &e))?;
+    let listed = match std::fs::read_dir(folder) {
+        // There may be no home at all.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listed => listed.map_err(|e| Failed::read(folder, &e))?,
+    };
     let mut keys = Vec::new();
     for entry in listed {
         let path = entry.map_err(|e| Failed::read(folder, &e))?.path();
@@ -211,13 +236,22 @@ fn trusted_keys(folder: &Path) -> Result<Vec<String>, Failed> {
 }
 
 /// Says how to reach the service: what a person types next, or one JSON line for scripts.
-fn announce(output: &Output, home: &Home, args: &ServeArgs, api: Option<&Api>) {
+fn announce(output: &Output, backends: &Backends, args: &ServeArgs, api: Option<&Api>) {
     let url = api.map(|api| api.url.as_str());
     let mut text = match url {
+        Some(url) if args.role == Role::Authority => {
+            format!("the dev authority serves {url}{}\n", dev::BASE)
+        }
         Some(url) => format!("Export Center serves {url}/api/export\n"),
         None => "Export Center works, without an API\n".to_owned(),
     };
-    text.push_str(&format!("  home       {}\n", home.path().display()));
+    let home = backends.home().map(export_embedded::Home::path);
+    if let Some(home) = home {
+        text.push_str(&format!("  home       {}\n", home.display()));
+    }
+    if let Some(stack) = backends.stack_parts() {
+        text.push_str(&format!("  stack      {stack}\n"));
+    }
     text.push_str(&format!("  role       {}\n", args.role.as_str()));
     if let Some(api) = api {
         if api.dev {
@@ -226,17 +260,20 @@ fn announce(output: &Output, home: &Home, args: &ServeArgs, api: Option<&Api>) {
                  machine.\n             For anything else, name yours with --jwks.\n",
             );
         }
-        text.push_str(&format!(
-            "Try:  exportctl --server {} login\n      exportctl --server {} run json:raw --out \
+        if args.role != Role::Authority {
+            text.push_str(&format!(
+                "Try:  exportctl --server {} login\n      exportctl --server {} run json:raw --out \
              bundle.tar\n",
-            api.url, api.url
-        ));
+                api.url, api.url
+            ));
+        }
     }
     let value = json!({
         "url": url,
         "listen": api.map(|api| api.bound),
         "role": args.role.as_str(),
-        "home": home.path(),
+        "home": home,
+        "stack": backends.stack_parts(),
         "dev_authority": api.is_some_and(|api| api.dev),
     });
     output.result(&text, &value);

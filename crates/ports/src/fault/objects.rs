@@ -8,7 +8,7 @@ use bytes::Bytes;
 use export_model::{ObjectKey, ObjectPrefix};
 
 use super::{FaultPlan, Faulty};
-use crate::{ObjectMeta, Objects, PortError, Upload, UploadState};
+use crate::{Link, ObjectMeta, Objects, PortError, Upload, UploadState};
 
 struct FaultyUpload {
     inner: Box<dyn Upload>,
@@ -53,6 +53,11 @@ impl Upload for FaultyUpload {
 
 #[async_trait]
 impl<T: Objects + ?Sized> Objects for Faulty<T> {
+    async fn link(&self, key: &ObjectKey, link: Link<'_>) -> Result<Option<String>, PortError> {
+        let effect = self.inner.link(key, link);
+        self.plan.call("objects.link", effect).await
+    }
+
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), PortError> {
         let effect = self.inner.put(key, bytes);
         self.plan.call("objects.put", effect).await

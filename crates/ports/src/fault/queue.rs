@@ -59,6 +59,20 @@ impl<T: Queue + ?Sized> Queue for Faulty<T> {
         self.plan.call("queue.put_aside", effect).await
     }
 
+    async fn put_body_aside(
+        &self,
+        phase: Phase,
+        receipt: &str,
+        body: &str,
+        receive_count: u32,
+        reason: &str,
+    ) -> Result<(), PortError> {
+        let effect = self
+            .inner
+            .put_body_aside(phase, receipt, body, receive_count, reason);
+        self.plan.call("queue.put_body_aside", effect).await
+    }
+
     async fn dead_letters(&self, phase: Phase, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
         let effect = self.inner.dead_letters(phase, limit);
         self.plan.call("queue.dead_letters", effect).await

@@ -10,6 +10,7 @@ mod document;
 mod downloads;
 mod events;
 mod interrupted;
+mod links;
 mod profiles;
 mod quotas;
 mod runs;

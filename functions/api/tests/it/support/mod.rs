@@ -86,6 +86,16 @@ impl Api {
     }
 
     pub(crate) async fn with(evidence: &Evidence, replicas: usize, config: ServiceConfig) -> Self {
+        Self::over(evidence, replicas, config, |ports| ports).await
+    }
+
+    /// The same, over ports that are changed first.
+    pub(crate) async fn over(
+        evidence: &Evidence,
+        replicas: usize,
+        config: ServiceConfig,
+        change: impl Fn(Ports) -> Ports,
+    ) -> Self {
         let world = World::new(evidence).unwrap();
         let authority = DevAuthority::generate().unwrap();
         let forge = forge::Key::new();
@@ -100,6 +110,7 @@ impl Api {
                 0 => world.observer.clone(),
                 _ => world.stranger().unwrap().ports,
             };
+            let ports = change(ports);
             at.push(serve(&ports, keys.to_string().into_bytes(), config.clone()).await);
         }
         Self {

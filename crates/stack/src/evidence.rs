@@ -1,0 +1,1 @@
+//! A ledger or a policy engine behind HTTP.

@@ -1,0 +1,201 @@
+//! Opening what the settings choose.
+
+use std::sync::Arc;
+
+use export_aws::{
+    Aws, AwsSettings, Bucket as S3Bucket, KmsKeyUri, QueueUrl, QueueUrls as SqsUrls,
+    StaticCredentials,
+};
+use export_mongo::{MongoGate, MongoLedger, MongoState};
+use export_ports::{
+    Clock, Evidence, Gate, LedgerWriter, Objects, PolicyEngine, PortError, PortErrorKind, Queue,
+    Signer, State,
+};
+use mongodb::Database;
+
+use crate::Backends;
+use crate::chosen::{Bucket, Chosen, Mongodb, Place, QueueUrls, UriFrom};
+use crate::evidence::remote;
+use crate::settings::{InvalidSettings, Settings};
+
+/// The region where none is set: of an AWS that is not AWS's it says nothing.
+const REGION: &str = "us-east-1";
+
+/// Whether anything of a stack is set. Where the services are says nothing of what to use them for.
+#[must_use]
+pub fn names_any(settings: &Settings) -> bool {
+    const NAMING: [&str; 9] = [
+        "mongodb.uri",
+        "mongodb.secret",
+        "objects.bucket",
+        "queues.plan",
+        "queues.adapter",
+        "queues.sign",
+        "queues.distribute",
+        "signer.key",
+        "evidence.ledger",
+    ];
+    NAMING.iter().any(|key| settings.get(key).is_some())
+        || settings.get("evidence.policy").is_some()
+}
+
+/// Checks settings that have to name every backend, without asking any.
+///
+/// # Errors
+/// The first thing that is missing or cannot be used.
+pub fn validate_whole(settings: &Settings) -> Result<(), InvalidSettings> {
+    Chosen::of(settings, true).map(drop)
+}
+
+/// Opens the backends that the settings name. Asks only for the secret that holds the URI of MongoDB,
+/// where that is in one; everything else is asked at its first use.
+///
+/// # Errors
+/// `Invalid` when a setting cannot be used; what the secret's store says.
+pub async fn open(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Backends, PortError> {
+    let chosen = choose(settings)?;
+    let aws = LazyAws {
+        chosen: &chosen,
+        clock,
+    };
+    let database = match &chosen.mongodb {
+        Some(mongodb) => Some(connect(mongodb, &aws).await?),
+        None => None,
+    };
+    let ledger = database.as_ref().map(|database| {
+        let ledger = MongoLedger::new(database.clone());
+        Arc::new(ledger)
+    });
+    let state: Option<Arc<dyn State>> = database
+        .as_ref()
+        .map(|database| Arc::new(MongoState::new(database.clone(), Arc::clone(clock))) as _);
+    let gate: Option<Arc<dyn Gate>> = database
+        .as_ref()
+        .map(|database| Arc::new(MongoGate::new(database.clone())) as _);
+    let objects: Option<Arc<dyn Objects>> = match &chosen.bucket {
+        Some(bucket) => Some(Arc::new(aws.get()?.objects(&s3_bucket(bucket))?)),
+        None => None,
+    };
+    let queue: Option<Arc<dyn Queue>> = match &chosen.queues {
+        Some(urls) => Some(Arc::new(aws.get()?.queue(sqs_urls(urls)))),
+        None => None,
+    };
+    let signer: Option<Arc<dyn Signer>> = match &chosen.signer {
+        Some(key) => Some(Arc::new(aws.get()?.signer(KmsKeyUri::parse(key)?))),
+        None => None,
+    };
+    let evidence: Option<Arc<dyn Evidence>> = match &chosen.ledger {
+        None => None,
+        Some(Place::Mongodb) => ledger.clone().map(|ledger| ledger as _),
+        Some(Place::Http(url)) => Some(remote(url, &chosen)?),
+    };
+    let policy: Option<Arc<dyn PolicyEngine>> = match &chosen.policy {
+        None => None,
+        Some(Place::Mongodb) => ledger.clone().map(|ledger| ledger as _),
+        Some(Place::Http(url)) => Some(remote(url, &chosen)?),
+    };
+    let books: Option<Arc<dyn LedgerWriter>> = match &chosen.ledger {
+        Some(Place::Mongodb) => ledger.map(|ledger| ledger as _),
+        _ => None,
+    };
+    Ok(Backends {
+        state,
+        gate,
+        objects,
+        queue,
+        ledger: evidence,
+        policy,
+        signer,
+        books,
+        lease: chosen.lease,
+    })
+}
+
+/// The database of the settings, to be set up or filled; none where they name none.
+///
+/// # Errors
+/// As [`open`].
+pub async fn database(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Database>, PortError> {
+    let chosen = choose(settings)?;
+    let aws = LazyAws {
+        chosen: &chosen,
+        clock,
+    };
+    match &chosen.mongodb {
+        Some(mongodb) => connect(mongodb, &aws).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What a command or a function chooses: of a function everything has been checked to be there.
+fn choose(settings: &Settings) -> Result<Chosen, PortError> {
+    Chosen::of(settings, is_whole(settings))
+        .map_err(|error| PortError::because(PortErrorKind::Invalid, "reading the settings", error))
+}
+
+/// Whether everything is set that has no place of its own to fall back on: then evidence is read in
+/// MongoDB too, unless something else is said.
+fn is_whole(settings: &Settings) -> bool {
+    Chosen::of(settings, true).is_ok()
+}
+
+async fn connect(mongodb: &Mongodb, aws: &LazyAws<'_>) -> Result<Database, PortError> {
+    let client = match &mongodb.uri {
+        UriFrom::Given(uri) => export_mongo::connect(uri).await?,
+        UriFrom::Secret(name) => {
+            let secret = aws.get()?.secret(name).await?;
+            export_mongo::connect(secret.expose()).await?
+        }
+    };
+    Ok(client.database(&mongodb.database))
+}
+
+/// The services, for whoever needs any of them.
+struct LazyAws<'a> {
+    chosen: &'a Chosen,
+    clock: &'a Arc<dyn Clock>,
+}
+
+impl LazyAws<'_> {
+    fn get(&self) -> Result<Aws, PortError> {
+        let chosen = self.chosen;
+        let region = chosen.region.as_deref().unwrap_or(REGION);
+        let bucket = chosen.bucket.as_ref();
+        let credentials = bucket.and_then(|bucket| bucket.credentials.as_ref());
+        Aws::new(AwsSettings {
+            endpoint: chosen.endpoint.clone(),
+            s3_endpoint: bucket.and_then(|bucket| bucket.endpoint.clone()),
+            s3_credentials: credentials.map(|(id, secret)| StaticCredentials {
+                access_key_id: id.clone(),
+                secret_access_key: secret.clone(),
+                session_token: None,
+            }),
+            ..AwsSettings::new(region, Arc::clone(self.clock))
+        })
+    }
+}
+
+fn s3_bucket(bucket: &Bucket) -> S3Bucket {
+    S3Bucket {
+        name: bucket.name.clone(),
+        prefix: bucket.prefix.clone(),
+        kms_key: bucket.kms_key.clone(),
+    }
+}
+
+fn sqs_urls(urls: &QueueUrls) -> SqsUrls {
+    // Where dead letters lie the queue itself knows.
+    let url = |queue: &String| QueueUrl {
+        queue: queue.clone(),
+        dead: None,
+    };
+    SqsUrls {
+        plan: url(&urls.plan),
+        adapter: url(&urls.adapter),
+        sign: url(&urls.sign),
+        distribute: url(&urls.distribute),
+    }
+}
