@@ -54,15 +54,15 @@ running() {
 
 pid_of() { head -n 1 "$STACK/run/$1.pid" 2>/dev/null || true; }
 
-# free_port PREFERRED: that port of the loopback address if nobody has it, else any.
+# free_port PREFERRED [ADDRESS]: that port of the address (loopback) if nobody has it, else any.
 free_port() {
-    python3 - "$1" <<'PYTHON'
+    python3 - "$1" "${2:-127.0.0.1}" <<'PYTHON'
 import socket, sys
 for port in (int(sys.argv[1]), 0):
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            s.bind(("127.0.0.1", port))
+            s.bind((sys.argv[2], port))
         except OSError:
             continue
         print(s.getsockname()[1])

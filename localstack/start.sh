@@ -95,7 +95,7 @@ start_localstack() {
     port=$(free_port 4566)
     # It keeps nothing between two starts. Its folder is given to nobody else, so that what it
     # unpacks never meets another LocalStack's; its environment is its own.
-    rm -rf -- "$STACK/localstack"
+    rm -rf -- "$STACK/localstack" "$STACK/deployed"
     mkdir -p "$STACK/localstack"
     # In its own folder: here, Python would take our folder `localstack` for a part of its package.
     launch localstack bash -c 'cd "$1" && shift && exec "$@"' bash "$STACK/localstack" env -i PATH="$PATH" HOME="$STACK/localstack" LANG=C.UTF-8 \
@@ -165,6 +165,8 @@ value() { # PART: its address, given or started.
         fi
         emit SECANTUSD "$SECANTUSD"
         emit MINIO "$MINIO"
+        # What scripts/stack-deploy.sh has deployed, if it has.
+        printf '[[ ! -e %q ]] || source %q\n' "$STACK/deployed" "$STACK/deployed"
     } >"$STACK/env.new"
     mv -- "$STACK/env.new" "$STACK/env"
 )

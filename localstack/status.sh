@@ -5,6 +5,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source localstack/parts.sh
 
+# shellcheck source=localstack/containers.sh
+[[ ! -e $STACK/run/containers ]] || source localstack/containers.sh
+
 json=0 broken=0 rows=()
 [[ ${1:-} != --json ]] || json=1
 for part in "${PARTS[@]}"; do
@@ -22,8 +25,7 @@ for part in "${PARTS[@]}"; do
             fi ;;
         docker)
             address=$(started "$part")
-            [[ -z $address ]] || state=$(docker compose -p export-center-stack ps --format '{{.State}}' "$part" || echo unknown)
-            ;;
+            [[ -z $address ]] || state=$(container_state "$part") ;;
     esac
     rows+=("$part" "$how" "$state" "${pid:--}" "${address:--}")
 done

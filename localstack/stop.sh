@@ -31,7 +31,7 @@ if [[ -e $STACK/run/containers ]]; then
     source localstack/containers.sh
     stop_containers "$@"
 fi
-rm -f -- "$STACK/env"
+rm -f -- "$STACK"/{env,deployed}
 if [[ ${1:-} == --wipe ]]; then
     rm -rf -- "$STACK"
     echo "removed $STACK"
