@@ -41,6 +41,9 @@ origin() {
     fi
 }
 
+# shown ADDRESS: without the password that a URI may hold.
+shown() { sed -E 's#//[^/@]*@#//#' <<<"$1"; }
+
 # command_of PID: its whole command line; nothing if it has ended.
 command_of() { ps -o args= -p "$1" 2>/dev/null || true; }
 

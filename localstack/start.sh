@@ -95,7 +95,7 @@ start_localstack() {
     port=$(free_port 4566)
     # It keeps nothing between two starts. Its folder is given to nobody else, so that what it
     # unpacks never meets another LocalStack's; its environment is its own.
-    rm -rf -- "$STACK/localstack" "$STACK/deployed"
+    rm -rf -- "$STACK/localstack" "$STACK/deployed" "$LOGS/functions"
     mkdir -p "$STACK/localstack"
     # In its own folder: here, Python would take our folder `localstack` for a part of its package.
     launch localstack bash -c 'cd "$1" && shift && exec "$@"' bash "$STACK/localstack" env -i PATH="$PATH" HOME="$STACK/localstack" LANG=C.UTF-8 \
@@ -115,8 +115,7 @@ for part in "${PARTS[@]}"; do
     case $(origin "$part") in
         given)
             variable=$(address_variable "$part")
-            # A URI may hold a password.
-            echo "$part: given (${!variable%%:*}://${!variable##*@})" ;;
+            echo "$part: given ($(shown "${!variable}"))" ;;
         docker) containers+=("$part") ;;
         process)
             if running "$part"; then

@@ -15,8 +15,7 @@ for part in "${PARTS[@]}"; do
     variable=$(address_variable "$part")
     case $how in
         given)
-            # A URI may hold a password.
-            address="${!variable%%:*}://${!variable##*@}" state=given ;;
+            address=$(shown "${!variable}") state=given ;;
         process)
             address=$(started "$part") pid=$(pid_of "$part")
             if [[ -n $pid ]]; then

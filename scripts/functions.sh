@@ -32,7 +32,7 @@ CARGO_ZIGBUILD_PYTHON_PATH="$(dirname "$CARGO_LAMBDA")/python" \
 
 mkdir -p infra/build
 for phase in "${PHASES[@]}"; do
-    "$(dirname "$CARGO_LAMBDA")/python" - "${CARGO_TARGET_DIR:-target}/lambda/export-$phase/bootstrap" \
+    "$(dirname "$CARGO_LAMBDA")/python" - "${CARGO_TARGET_DIR:-target}/lambda/$phase/bootstrap" \
         "infra/build/$phase.zip" "$LARGEST" <<'PYTHON'
 import os, sys, zipfile
 

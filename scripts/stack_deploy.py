@@ -24,7 +24,8 @@ PAYLOAD_BUCKET = "export-center-payloads"
 # Parameters that are handed on from the environment, where they are set.
 GIVEN = {"EXPORT_JWKS": "Jwks", "EXPORT_ISSUER": "Issuer", "EXPORT_AUDIENCE": "Audience",
          "EXPORT_LEDGER": "Ledger", "EXPORT_POLICY": "Policy", "EXPORT_DATABASE": "Database",
-         "RUST_LOG": "LogLevel"}  # fmt: skip
+         "RUST_LOG": "LogLevel", "EXPORT_ARCHITECTURE": "Architecture", "EXPORT_SCHEDULE": "ScheduleExpression",
+         "EXPORT_SCHEDULE_TENANT": "ScheduleTenant", "EXPORT_SCHEDULE_PROFILE": "ScheduleProfile"}  # fmt: skip
 # Outputs, as the functions' environment and the command line name them.
 TOLD = {"ApiUrl": "EXPORT_API_URL", "Bucket": "EXPORT_BUCKET", "Signer": "EXPORT_SIGNER",
         "PlanQueueUrl": "EXPORT_QUEUE_PLAN", "AdapterQueueUrl": "EXPORT_QUEUE_ADAPTER",

@@ -141,5 +141,5 @@ class ProcessExecutor(RuntimeExecutor):
 
     @classmethod
     def cleanup_version(cls, function_version):
-        function_version.config.code.destroy_cached()
+        """Nothing: the next version has the same code where only its configuration is another."""
 
