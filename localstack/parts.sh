@@ -17,13 +17,12 @@ address_variable() {
 # started PART: the address at which this stack has started it, if it has.
 started() { cat "$STACK/run/$1.address" 2>/dev/null || true; }
 
-has_docker() {
-    case ${EXPORT_STACK_ENGINE:-auto} in
-        process) return 1 ;;
-        docker) return 0 ;;
-        *) docker info && docker compose version ;;
-    esac >/dev/null 2>&1
-}
+# Whether parts are started as containers or as processes: EXPORT_STACK_ENGINE, or what there is.
+ENGINE=${EXPORT_STACK_ENGINE:-}
+if [[ -z $ENGINE ]]; then
+    ENGINE=process
+    if docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then ENGINE=docker; fi
+fi
 
 # origin PART: `given` if its address is in the environment (unless it is the one that this stack has
 # started, so that an `env` file may be loaded at any time); else `docker` or `process`.
@@ -34,10 +33,8 @@ origin() {
         echo given
     elif [[ -e $STACK/run/$1.pid ]]; then
         echo process
-    elif has_docker; then
-        echo docker
     else
-        echo process
+        echo "$ENGINE"
     fi
 }
 

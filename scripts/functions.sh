@@ -3,7 +3,7 @@
 # expects them. The same sources and tools give the same zips: nothing is deployed that did not
 # change.
 #
-#     scripts/functions.sh             for x86_64
+#     scripts/functions.sh             for x86_64 (--x86_64)
 #     scripts/functions.sh --arm64     for arm64 (its Rust target is installed where rustup is)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -13,8 +13,14 @@ PHASES=(api plan adapter sign distribute)
 # Lambda unpacks the zip at each cold start.
 LARGEST=$((8 << 20))
 
-target=x86_64-unknown-linux-gnu
-[[ ${1:-} != --arm64 ]] || target=aarch64-unknown-linux-gnu
+case ${1:---x86_64} in
+    --x86_64) target=x86_64-unknown-linux-gnu ;;
+    --arm64) target=aarch64-unknown-linux-gnu ;;
+    *)
+        echo "error: there are functions for --x86_64 and --arm64" >&2
+        exit 2
+        ;;
+esac
 
 if [[ ! -x $CARGO_LAMBDA ]]; then
     echo "error: there is no cargo-lambda ($CARGO_LAMBDA); localstack/install.sh installs it" >&2

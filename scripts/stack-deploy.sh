@@ -16,10 +16,10 @@ if [[ ! -e $STACK/env ]]; then
 fi
 # Functions of the local stack run on this machine's processor.
 case $(uname -m) in
-    aarch64 | arm64) export EXPORT_ARCHITECTURE=arm64 build=(--arm64) ;;
-    *) export EXPORT_ARCHITECTURE=x86_64 build=() ;;
+    aarch64 | arm64) export EXPORT_ARCHITECTURE=arm64 ;;
+    *) export EXPORT_ARCHITECTURE=x86_64 ;;
 esac
-[[ ${1:-} == --no-build ]] || scripts/functions.sh "${build[@]}"
+[[ ${1:-} == --no-build ]] || scripts/functions.sh "--$EXPORT_ARCHITECTURE"
 source "$STACK/env"
 
 export EXPORT_JWKS="${EXPORT_JWKS:-$STACK/authority/jwks.json}"
