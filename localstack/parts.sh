@@ -78,3 +78,23 @@ opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 sys.exit(0 if opener.open(sys.argv[1], timeout=5).status == 200 else 1)
 PYTHON
 }
+
+# reachable ADDRESS: whether somebody listens there; one whose host is not named in it (mongodb+srv) is
+# taken for reachable.
+reachable() {
+    python3 - "$1" <<'PYTHON' 2>/dev/null
+import re, socket, sys
+scheme, rest = sys.argv[1].split("://", 1)
+hosts = re.split(r"[/?]", rest, maxsplit=1)[0].rsplit("@", 1)[-1].split(",")
+default = {"http": 80, "https": 443, "mongodb": 27017}.get(scheme)
+for host in hosts if default else []:
+    name, _, port = host.partition(":")
+    try:
+        socket.create_connection((name, int(port or default)), timeout=5).close()
+        break
+    except OSError:
+        continue
+else:
+    sys.exit(1 if default else 0)
+PYTHON
+}

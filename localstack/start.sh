@@ -115,6 +115,9 @@ for part in "${PARTS[@]}"; do
     case $(origin "$part") in
         given)
             variable=$(address_variable "$part")
+            # Or what a shell still has from a stack that was stopped.
+            reachable "${!variable}" ||
+                fail "$variable is set, but nobody listens at $(shown "${!variable}"); unset it to have one started"
             echo "$part: given ($(shown "${!variable}"))" ;;
         docker) containers+=("$part") ;;
         process)

@@ -30,15 +30,17 @@ if command -v rustup >/dev/null && ! rustup target list --installed | grep -qx "
     rustup target add "$target"
 fi
 
+lambda=${CARGO_TARGET_DIR:-target}/lambda
 packages=()
 for phase in "${PHASES[@]}"; do packages+=(-p "export-$phase"); done
 # The linker is zig, which is in the same Python environment.
 CARGO_ZIGBUILD_PYTHON_PATH="$(dirname "$CARGO_LAMBDA")/python" \
-    "$CARGO_LAMBDA" lambda build --release --locked --features lambda --target "$target" "${packages[@]}"
+    "$CARGO_LAMBDA" lambda build --release --locked --features lambda --target "$target" \
+    --lambda-dir "$lambda" "${packages[@]}"
 
 mkdir -p infra/build
 for phase in "${PHASES[@]}"; do
-    "$(dirname "$CARGO_LAMBDA")/python" - "${CARGO_TARGET_DIR:-target}/lambda/$phase/bootstrap" \
+    "$(dirname "$CARGO_LAMBDA")/python" - "$lambda/$phase/bootstrap" \
         "infra/build/$phase.zip" "$LARGEST" <<'PYTHON'
 import os, sys, zipfile
 
