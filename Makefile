@@ -8,9 +8,11 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 CARGO_TARGET_DIR ?= target
+STACK := $(abspath $(or $(EXPORT_STACK_DIR),.stack))
 RELEASE := $(CARGO_TARGET_DIR)/release/exportctl
 
 .PHONY: help build demo test lint bench docs toolchain clean-cache
+.PHONY: stack stack-demo stack-down stack-status
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -38,5 +40,21 @@ bench: build ## Figures: throughput against zstd and openssl, memory, planning
 docs: toolchain ## The pages that are generated from code: docs/errors.md, docs/cli.md, docs/openapi.json
 	@scripts/docs.sh
 
-clean-cache: ## Remove the tools that `make test` has installed
+stack: toolchain ## MongoDB, S3 and Lambda on this machine, with the five functions; see docs/stack.md
+	@localstack/install.sh
+	@localstack/start.sh
+	cargo build --locked -p exportctl --features stack
+	@source $(STACK)/env && $(CARGO_TARGET_DIR)/debug/exportctl stack migrate
+	@scripts/stack-deploy.sh
+
+stack-demo: ## An export through the functions of `make stack`
+	@demo/stack.sh
+
+stack-status: ## What of the local stack runs, and where
+	@localstack/status.sh
+
+stack-down: ## Stop what `make stack` has started; its data stays (localstack/stop.sh --wipe)
+	@localstack/stop.sh
+
+clean-cache: ## Remove the tools that `make test` and `make stack` have installed
 	@source scripts/cache.sh && rm -rf -- "$$CACHE" && echo "removed $$CACHE"

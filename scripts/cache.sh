@@ -14,6 +14,28 @@ OPENAPI_SPEC_VALIDATOR_VERSION=0.9.0
 SCHEMATHESIS_VERSION=4.32.5
 OPENAPI_TOOLS="$CACHE/openapi-$OPENAPI_SPEC_VALIDATOR_VERSION-$SCHEMATHESIS_VERSION"
 
+# The local stack (localstack/install.sh).
+LOCALSTACK_VERSION=4.8.1
+LOCALSTACK="$CACHE/localstack-$LOCALSTACK_VERSION"
+
+SECANTUS_VERSION=0.5.3-beta.196
+SECANTUSD="$CACHE/secantus-mdb-$SECANTUS_VERSION/bin/secantusd-rs"
+
+MINIO_VERSION=v0.0.0-20260212201848-7aac2a2c5b7c
+MINIO="$CACHE/minio-$MINIO_VERSION/bin/minio"
+
+CARGO_LAMBDA_VERSION=1.9.2
+ZIG_VERSION=0.17.1
+CARGO_LAMBDA="$CACHE/cargo-lambda-$CARGO_LAMBDA_VERSION/bin/cargo-lambda"
+
+# The template's linters (infra/check.sh).
+CFN_LINT_VERSION=1.58.0
+SAM_VERSION=1.170.0
+SAM_TOOLS="$CACHE/sam-$CFN_LINT_VERSION-$SAM_VERSION"
+
+SHELLCHECK_VERSION=0.11.0.1
+SHELLCHECK="$CACHE/shellcheck-$SHELLCHECK_VERSION/bin/shellcheck"
+
 # into FOLDER COMMAND…: runs COMMAND with PREFIX set to a new folder, which becomes FOLDER only if
 # COMMAND succeeds. So what is in the cache is whole, even if two runs fill it at once.
 into() {
@@ -28,4 +50,12 @@ into() {
         rm -rf -- "$prefix"
         return 1
     fi
+}
+
+# pypi PACKAGE…: with `into`, a Python environment with these packages (pip's own words for them).
+# What it installs is called by `bin/python -m`: the scripts in bin/ name the folder that it was
+# made in.
+pypi() {
+    python3 -m venv "$PREFIX" &&
+        "$PREFIX/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
 }
