@@ -59,6 +59,7 @@ async fn queue() {
     let limits = QueueLimits {
         shortest: Duration::from_millis(20),
         max_receives: MAX_RECEIVES,
+        stale_receipts_refused: true,
     };
     conformance::queue(limits, async || homes.fresh().queue() as Arc<dyn Queue>).await;
     // Well below the time between two looks for other processes' messages.

@@ -15,6 +15,9 @@ pub struct QueueLimits {
     pub shortest: Duration,
     /// How often it delivers a message before putting it aside.
     pub max_receives: u32,
+    /// Whether a receipt that is no longer the newest is refused for certain. SQS promises neither
+    /// that nor the contrary, so there the suite does not use one.
+    pub stale_receipts_refused: bool,
 }
 
 /// A time that no test outlives.
@@ -133,17 +136,19 @@ async fn hidden_messages_come_back(queue: &dyn Queue, limits: QueueLimits) {
     assert_eq!(second.message, first.message);
     assert_eq!((first.receive_count, second.receive_count), (1, 2));
     assert_ne!(first.receipt, second.receipt);
-    // The first delivery is over: who still works on it has no say any more.
-    queue
-        .acknowledge(Phase::Plan, &first.receipt)
-        .await
-        .unwrap();
+    if limits.stale_receipts_refused {
+        // The first delivery is over: who still works on it has no say any more.
+        queue
+            .acknowledge(Phase::Plan, &first.receipt)
+            .await
+            .unwrap();
+        assert_kind(
+            queue.extend(Phase::Plan, &first.receipt, LONG).await,
+            PortErrorKind::NotFound,
+            "extending a delivery that is over",
+        );
+    }
     assert_eq!(queue.stats(Phase::Plan).await.unwrap().messages, 1);
-    assert_kind(
-        queue.extend(Phase::Plan, &first.receipt, LONG).await,
-        PortErrorKind::NotFound,
-        "extending a delivery that is over",
-    );
     none_now(queue, Phase::Plan).await;
     queue
         .acknowledge(Phase::Plan, &second.receipt)
