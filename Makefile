@@ -45,7 +45,8 @@ stack: toolchain ## MongoDB, S3 and Lambda on this machine, with the five functi
 	@localstack/start.sh
 	cargo build --locked -p exportctl --features stack
 	@source $(STACK)/env && $(CARGO_TARGET_DIR)/debug/exportctl stack migrate
-	@scripts/stack-deploy.sh
+	@scripts/stack-authority.sh $(CARGO_TARGET_DIR)/debug/exportctl
+	@source $(STACK)/authority && scripts/stack-deploy.sh
 
 stack-demo: ## An export through the functions of `make stack`
 	@demo/stack.sh

@@ -8,7 +8,7 @@ source localstack/parts.sh
 [[ -d $STACK ]] || { echo "there is no stack in $STACK"; exit 0; }
 
 # LocalStack first: its functions use the others.
-for part in localstack minio mongodb; do
+for part in authority localstack minio mongodb; do
     [[ -e $STACK/run/$part.pid ]] || continue
     pid=$(pid_of "$part")
     if ! running "$part"; then

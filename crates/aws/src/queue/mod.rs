@@ -143,33 +143,6 @@ impl SqsQueue {
         }
     }
 
-    /// Puts a received message among the dead letters, whatever its body is, and says why. One
-    /// whose delivery is over stays where it is.
-    ///
-    /// For hosts that are handed messages by somebody else (an event source mapping) and find one
-    /// that is no [`Message`].
-    ///
-    /// # Errors
-    /// When the queue cannot be asked.
-    pub async fn put_body_aside(
-        &self,
-        phase: Phase,
-        receipt: &str,
-        body: &str,
-        receive_count: u32,
-        reason: &str,
-    ) -> Result<(), PortError> {
-        let dead = self.dead_queue(phase).await?;
-        // Hidden for as long as this takes, and not there any more if this was done before.
-        match self.hide(phase, receipt, WHILE_MOVING).await {
-            Err(error) if error.kind() == PortErrorKind::NotFound => return Ok(()),
-            other => other?,
-        }
-        self.send_dead(&dead.url, body, receive_count, reason)
-            .await?;
-        self.remove(self.url(phase), receipt).await
-    }
-
     async fn count(&self, url: &str) -> Result<u64, PortError> {
         let counts = [
             QueueAttributeName::ApproximateNumberOfMessages,
@@ -232,6 +205,25 @@ fn is_bad_receipt(code: &str) -> bool {
 
 #[async_trait]
 impl Queue for SqsQueue {
+    async fn put_body_aside(
+        &self,
+        phase: Phase,
+        receipt: &str,
+        body: &str,
+        receive_count: u32,
+        reason: &str,
+    ) -> Result<(), PortError> {
+        let dead = self.dead_queue(phase).await?;
+        // Hidden for as long as this takes, and not there any more if this was done before.
+        match self.hide(phase, receipt, WHILE_MOVING).await {
+            Err(error) if error.kind() == PortErrorKind::NotFound => return Ok(()),
+            other => other?,
+        }
+        self.send_dead(&dead.url, body, receive_count, reason)
+            .await?;
+        self.remove(self.url(phase), receipt).await
+    }
+
     async fn send(&self, message: &Message, delay: Duration) -> Result<(), PortError> {
         let body = body(message)?;
         let traceparent = message.traceparent.as_deref();
