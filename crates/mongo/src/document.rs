@@ -28,9 +28,7 @@ pub(crate) fn to_bson(value: Value) -> Result<Bson, String> {
             (None, Some(float)) if !number.is_u64() => Bson::Double(float),
             _ => return Err(format!("the number {number} is too large")),
         },
-        Value::Array(list) => {
-            Bson::Array(list.into_iter().map(to_bson).collect::<Result<_, _>>()?)
-        }
+        Value::Array(list) => Bson::Array(list.into_iter().map(to_bson).collect::<Result<_, _>>()?),
         Value::Object(members) => Bson::Document(to_document(members)?),
     })
 }

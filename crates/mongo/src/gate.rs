@@ -165,7 +165,10 @@ async fn enter(
         async move { count(database, tenant, *window, *more, now).await }
     });
     // All of them to their end, also where one fails.
-    let counted: Vec<i64> = join_all(counting).await.into_iter().collect::<Result<_, _>>()?;
+    let counted: Vec<i64> = join_all(counting)
+        .await
+        .into_iter()
+        .collect::<Result<_, _>>()?;
     // How many there were before the group.
     let mut requests: BTreeMap<_, i64> = new
         .iter()

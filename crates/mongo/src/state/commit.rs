@@ -8,6 +8,9 @@
 //! begin again. It does so here a few times, for those that do not mind each other (a check of a
 //! lease and its renewal). Where they do, the compare-and-set fails when it begins again, and that
 //! is the caller's to decide.
+//!
+//! A transaction that begins again because nobody could say whether it was committed may meet its own
+//! writes. That is then not told as a conflict, which would mean that nothing of it was done.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
@@ -21,7 +24,7 @@ use tokio::time::Instant;
 
 use super::statements::{Action, Change, Deletion, Insertion, Statement, Update};
 use crate::call::{collection, durable};
-use crate::failure::{failed, is_duplicate, is_write_conflict, refused};
+use crate::failure::{code, failed, is_duplicate, is_write_conflict, refused};
 
 /// How often a transaction is begun again at most.
 const AGAIN: u32 = 5;
@@ -40,6 +43,8 @@ enum Refusal {
     Driver(String, Error),
     /// Somebody else's transaction was in the way.
     InTheWay(String),
+    /// The driver says so of the commit itself.
+    Commit(Error),
 }
 
 /// Makes every statement, or none.
@@ -112,6 +117,7 @@ async fn transact(database: &Database, statements: &[Statement]) -> Result<(), P
     let doing = "committing a transaction";
     let started = Instant::now();
     let mut attempt = 0;
+    let mut uncertain = false;
     loop {
         let mut session = database
             .client()
@@ -124,16 +130,25 @@ async fn transact(database: &Database, statements: &[Statement]) -> Result<(), P
                 // Answered before anybody else is told, so that whoever reads again and decides
                 // again meets nothing of it.
                 let _ = session.abort_transaction().await;
-                return Err(error);
+                return Err(if uncertain && error.is_conflict() {
+                    let cause = "it may have been committed before, when the answer was lost";
+                    PortError::because(PortErrorKind::Unavailable, doing, cause)
+                } else {
+                    error
+                });
             }
             Err(Refusal::InTheWay(what)) => (what, None),
-            Err(Refusal::Driver(what, error)) => {
-                if !error.contains_label(TRANSIENT_TRANSACTION_ERROR) {
-                    return Err(failed(what, error));
-                }
-                (what, Some(error))
+            Err(Refusal::Driver(what, error)) => (what, Some(error)),
+            Err(Refusal::Commit(error)) => {
+                uncertain |= !code(&error).is_some_and(is_write_conflict);
+                (doing.to_owned(), Some(error))
             }
         };
+        if let Some(error) = &error
+            && !error.contains_label(TRANSIENT_TRANSACTION_ERROR)
+        {
+            return Err(failed(what, error.clone()));
+        }
         if attempt == AGAIN || started.elapsed() >= PATIENCE {
             return Err(match error {
                 Some(error) => failed(what, error),
@@ -180,7 +195,7 @@ async fn in_session(
             Err(error)
                 if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
                     && started.elapsed() < PATIENCE => {}
-            Err(error) => return Err(Refusal::Driver(doing.to_owned(), error)),
+            Err(error) => return Err(Refusal::Commit(error)),
         }
     }
 }

@@ -240,3 +240,122 @@ fn delete(collection: &'static str, filter: Document, doing: String) -> Statemen
         action: Action::Delete(vec![Deletion { filter, doing }]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use export_model::{Event, EventBody, MarkKey, MarkValue, RunKey, Slots, Work, WorkId};
+
+    fn run() -> RunKey {
+        RunKey {
+            tenant: "acme".parse().unwrap(),
+            run: "r1".parse().unwrap(),
+        }
+    }
+
+    fn event(seq: u64) -> Write {
+        Write::Event(Event {
+            run: run(),
+            seq,
+            at: Timestamp(0),
+            body: EventBody::Swept { objects: 0 },
+        })
+    }
+
+    fn plan() -> WorkId {
+        WorkId::Plan { run: run().run }
+    }
+
+    fn sorts(transaction: &Transaction) -> Vec<(&'static str, &'static str, usize)> {
+        let list = statements(transaction, Timestamp(5)).unwrap();
+        list.iter()
+            .map(|statement| {
+                let (sort, count) = match &statement.action {
+                    Action::Insert(list) => ("insert", list.len()),
+                    Action::Change(list) => ("change", list.len()),
+                    Action::Delete(list) => ("delete", list.len()),
+                    Action::Clear(_) => ("clear", 1),
+                };
+                (statement.collection, sort, count)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn neighbours_of_a_collection_are_one_statement() {
+        let key = run();
+        let slots = Slots {
+            rev: 3,
+            ..Slots::empty(&key.tenant)
+        };
+        let work = |id| Row::Work(Work::new(&key.tenant, id, Timestamp(0)));
+        let sweep = WorkId::Sweep {
+            run: key.run.clone(),
+        };
+        let transaction = Transaction::new(&key.tenant)
+            .and(event(1))
+            .put(Row::Slots(slots))
+            .and(Write::FinishWork(plan(), "t".to_owned()))
+            .put(work(plan()))
+            .and(event(2))
+            .put(work(sweep))
+            .and(Write::DropWork(key.clone(), vec![plan()]));
+        // In a collection in order: what is finished first may be written again.
+        assert_eq!(
+            sorts(&transaction),
+            [
+                ("export_events", "insert", 2),
+                ("export_slots", "change", 1),
+                ("export_work", "delete", 1),
+                ("export_work", "insert", 2),
+                ("export_work", "clear", 1),
+            ]
+        );
+    }
+
+    #[test]
+    fn work_to_keep_is_not_dropped() {
+        let key = run();
+        let drop = Write::DropWork(key.clone(), vec![plan()]);
+        let list = statements(&Transaction::new(&key.tenant).and(drop), Timestamp(0)).unwrap();
+        let ids = doc! { "$gte": "acme/r1:", "$lt": "acme/r1;", "$nin": ["acme/r1:plan"] };
+        let expected = Action::Clear(doc! { "_id": ids, "run": "r1" });
+        assert_eq!(list[0].action, expected);
+    }
+
+    #[test]
+    fn a_mark_gives_way_when_it_has_expired() {
+        let mark = |rev| Mark {
+            tenant: "acme".parse().unwrap(),
+            key: MarkKey::Idempotency {
+                key: "k".to_owned(),
+            },
+            until: None,
+            value: MarkValue::Usage { runs: 0, bytes: 0 },
+            rev,
+        };
+        let filter = |rev| {
+            let row = Transaction::new(&run().tenant).put(Row::Mark(mark(rev)));
+            let mut list = statements(&row, Timestamp(5)).unwrap();
+            match list.remove(0).action {
+                Action::Change(mut list) => list.remove(0).filter,
+                other => panic!("{other:?}"),
+            }
+        };
+        let expired = doc! { "$lte": date(Timestamp(5)) };
+        let id = "acme/idempotency:k";
+        assert_eq!(filter(0), doc! { "_id": id, "until": expired.clone() });
+        assert_eq!(
+            filter(2),
+            doc! { "_id": id, "rev": 2_i64, "until": { "$not": expired } }
+        );
+    }
+
+    #[test]
+    fn rows_of_another_tenant_are_refused() {
+        let other = "globex".parse().unwrap();
+        let error = statements(&Transaction::new(&other).and(event(1)), Timestamp(0)).unwrap_err();
+        assert_eq!(error.kind(), PortErrorKind::Invalid);
+    }
+}

@@ -1,17 +1,17 @@
 //! Waiting for events that another process writes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use export_model::{Event, EventBody, RunKey, Timestamp};
+use export_mongo::MongoState;
 use export_ports::{State, Transaction, Write};
 use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
 use mongodb::options::ClientOptions;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::server::{Now, PATIENCE, on_server, run_key, state};
-use export_mongo::MongoState;
 
 fn event(run: &RunKey, seq: u64) -> Event {
     Event {

@@ -150,7 +150,10 @@ async fn questions_use_indexes() {
             stages(&Bson::Document(plan), &mut found);
             println!("{what}: {found:?}");
             assert!(!found.is_empty(), "{what}");
-            assert!(!found.iter().any(|stage| stage == "COLLSCAN"), "{what}: {found:?}");
+            assert!(
+                !found.iter().any(|stage| stage == "COLLSCAN"),
+                "{what}: {found:?}"
+            );
         }
     })
     .await;

@@ -90,7 +90,11 @@ async fn a_write_that_was_made_is_no_conflict() {
             let uri = format!("mongodb://{}/?directConnection=true", between.address);
             let client = export_mongo::connect(&uri).await.unwrap();
             let store = state(&client.database(database.name()));
-            let owner = if mark.starts_with(b"commit") { "globex" } else { "acme" };
+            let owner = if mark.starts_with(b"commit") {
+                "globex"
+            } else {
+                "acme"
+            };
             let run = run_key(owner, 1);
             store.ping().await.unwrap();
             for rev in 0..4 {

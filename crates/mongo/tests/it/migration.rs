@@ -80,7 +80,11 @@ async fn a_newer_or_older_database_is_refused() {
             assert_eq!(outcome.unwrap_err().kind(), PortErrorKind::Newer);
         }
         let kept = versions.find_one(doc! {}).await.unwrap().unwrap();
-        assert_eq!(kept.get_i64("version").unwrap(), 1_000, "it is left as it is");
+        assert_eq!(
+            kept.get_i64("version").unwrap(),
+            1_000,
+            "it is left as it is"
+        );
 
         let broken = doc! { "$set": { "version": "one" } };
         versions.update_one(doc! {}, broken).await.unwrap();

@@ -79,7 +79,10 @@ async fn nothing_that_was_committed_is_lost() {
         unknown.load(Ordering::Relaxed),
     );
     assert!(row.admitted >= committed, "{row:?}, {committed}");
-    assert!(row.admitted <= committed + unknown, "{row:?}, {committed}, {unknown}");
+    assert!(
+        row.admitted <= committed + unknown,
+        "{row:?}, {committed}, {unknown}"
+    );
     assert_eq!(row.rev, row.admitted);
     let limit = usize::try_from(row.admitted).unwrap() + 1;
     let events = store.events(&run, 0, limit, Duration::ZERO).await.unwrap();

@@ -138,13 +138,7 @@ impl OwnServer {
     /// Ends it as a crash would, and starts it again at the same place.
     pub(crate) async fn crash(&mut self) {
         self.child.kill().await.unwrap();
-        let (child, _) = spawn(
-            &self.program,
-            self.folder.path(),
-            self.port,
-            self.options,
-        )
-        .await;
+        let (child, _) = spawn(&self.program, self.folder.path(), self.port, self.options).await;
         self.child = child;
     }
 }
