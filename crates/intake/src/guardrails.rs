@@ -10,7 +10,7 @@ use export_model::{ErrorCode, Sha256Digest};
 use sha2::{Digest, Sha256};
 
 /// The version of these rules, for the provenance of what was checked by them.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = export_model::GUARDRAILS_VERSION;
 
 /// Members that nobody but an evaluator can have added. At the top level of a raw record only:
 /// `content.raw` belongs to its publisher and may contain anything.

@@ -37,14 +37,15 @@ pub use limits::{Limits, ProfileLimits, QuotaName, QuotaState};
 pub use mark::{Mark, MarkKey, MarkValue};
 pub use part::{Part, PartOutput, QuarantinedRecord, SourceTally};
 pub use profile::{Profile, builtin_profiles};
-pub use record::{AdmittedRecord, Facets, IndexEntry, Position, Source};
+pub use record::{AdmittedRecord, Facets, GUARDRAILS_VERSION, IndexEntry, Position, Source};
 pub use run::{
     Archive, AsOf, Cancellation, Distribution, DistributionStatus, Failure, PolicySnapshot, Pruned,
     Published, Run, RunOptions, RunStatus,
 };
 pub use schedule::{Recurrence, RecurrenceError, Schedule};
 pub use selectors::{
-    CompiledSelectors, Criteria, CrossTenant, FieldError, ProductPattern, RecordedWindow, Selectors,
+    CompiledSelectors, Criteria, CrossTenant, FieldError, Matcher, ProductPattern, RecordedWindow,
+    Selectors, StoredFacets,
 };
 pub use time::{Timestamp, TimestampError};
 pub use work::{Lease, Message, Phase, Slots, Work, WorkId};

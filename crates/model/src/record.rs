@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Kind, Sha256Digest, Tenant, Timestamp};
 
+/// The version of the guardrails that records are checked against before a ledger appends them.
+/// Raise it when the checks change: records that older checks admitted are then checked again on
+/// export.
+pub const GUARDRAILS_VERSION: u32 = 1;
+
 /// A place in canonical order within one tenant and kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {

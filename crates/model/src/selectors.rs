@@ -11,7 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Facets, Kind, ProfileKind, Source, Tenant, Timestamp};
 
+mod matcher;
+mod stored;
 mod wider;
+
+pub use matcher::Matcher;
+pub use stored::StoredFacets;
 
 /// Most values that one list may hold.
 const MAX_VALUES: usize = 10_000;

@@ -6,11 +6,13 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use export_model::{AdmittedRecord, Kind, Sha256Digest, Source, Tenant, Timestamp};
+use export_model::{
+    AdmittedRecord, GUARDRAILS_VERSION, Kind, Sha256Digest, Source, StoredFacets, Tenant, Timestamp,
+};
 use export_ports::{Appended, PortErrorKind};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Transaction, params};
 
-use super::{GUARDRAILS_VERSION, facets, kind_number, tenant_number};
+use super::{kind_number, tenant_number};
 use crate::failure::Failure;
 
 /// Appends `records` at `now`.
@@ -237,7 +239,7 @@ impl<'t> Batch<'t> {
         };
         self.add_body.execute(params![seq, record.canonical])?;
         self.add_facets
-            .execute(params![seq, facets::encode(&record.facets)])?;
+            .execute(params![seq, StoredFacets::encode(&record.facets)])?;
         Ok(())
     }
 

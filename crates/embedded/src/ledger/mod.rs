@@ -6,16 +6,14 @@
 //! tables: an import batch that is sorted by key is later read back sequentially.
 //!
 //! Selectors are not turned into SQL. The walk reads each entry's facets beside it and asks a
-//! [`select::Matcher`]: one pass in key order whatever the selection, no index over single terms
+//! [`Matcher`](export_model::Matcher): one pass in key order whatever the selection, no index over single terms
 //! that every import would have to scatter its writes into, and no second meaning of a selector.
 
 mod append;
-mod facets;
 mod import;
 mod policy;
 mod read;
 mod schema;
-mod select;
 
 use std::path::Path;
 
@@ -33,10 +31,6 @@ pub use import::{Import, Imported};
 
 use crate::failure::Failure;
 use crate::store::Store;
-
-/// The version of the guardrails that records are checked against before they are appended. Raise
-/// it when the checks change: records that older checks admitted are then checked again on export.
-pub const GUARDRAILS_VERSION: u32 = 1;
 
 /// The ledger and the policy engine of a home.
 #[derive(Clone)]

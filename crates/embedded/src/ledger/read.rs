@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 
-use export_model::{IndexEntry, Kind, Position, Revisions, Sha256Digest, Source, Tenant};
+use export_model::{
+    GUARDRAILS_VERSION, IndexEntry, Kind, Matcher, Position, Revisions, Sha256Digest, Source,
+    StoredFacets, Tenant,
+};
 use export_ports::{PageBudget, RecordPage, RecordRef, Scan};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::facets::StoredFacets;
-use super::select::Matcher;
-use super::{
-    GUARDRAILS_VERSION, kind_number, source_by_number, tenant_number, unsigned, watermark_number,
-};
+use super::{kind_number, source_by_number, tenant_number, unsigned, watermark_number};
 use crate::failure::Failure;
 
 /// Most bytes of a page that are set aside before its records are read.

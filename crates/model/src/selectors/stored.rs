@@ -1,9 +1,9 @@
-//! What selectors look at, as the ledger stores it: four lists of strings in one blob.
+//! What selectors look at, as a ledger stores it in one blob: four lists of strings.
 //!
 //! Each list is its size in bytes, then its values, each with its length before it (little-endian
 //! `u32` throughout). Read in place: the walk of a large ledger allocates nothing for it.
 
-use export_model::Facets;
+use crate::Facets;
 
 /// One of the four lists.
 #[derive(Clone, Copy)]
@@ -14,29 +14,6 @@ pub(super) enum Field {
     Identifiers,
 }
 
-/// The blob of `facets` (without its time, which the index has); empty where there is nothing.
-pub(super) fn encode(facets: &Facets) -> Vec<u8> {
-    let lists = [
-        &facets.ecosystems,
-        &facets.products,
-        &facets.sbom_subjects,
-        &facets.identifiers,
-    ];
-    let mut blob = Vec::new();
-    if lists.iter().all(|list| list.is_empty()) {
-        return blob;
-    }
-    for list in lists {
-        let size: usize = list.iter().map(|value| 4 + value.len()).sum();
-        blob.extend(length(size));
-        for value in list {
-            blob.extend(length(value.len()));
-            blob.extend(value.as_bytes());
-        }
-    }
-    blob
-}
-
 // A record has at most 64 MiB, and so have its facets.
 fn length(bytes: usize) -> [u8; 4] {
     u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes()
@@ -44,13 +21,41 @@ fn length(bytes: usize) -> [u8; 4] {
 
 /// A stored blob, read in place.
 #[derive(Clone, Copy, Default)]
-pub(super) struct StoredFacets<'a> {
+pub struct StoredFacets<'a> {
     lists: [&'a [u8]; 4],
+}
+
+impl StoredFacets<'_> {
+    /// The blob of `facets` (without their time, which an index has as a column); empty where
+    /// there is nothing.
+    #[must_use]
+    pub fn encode(facets: &Facets) -> Vec<u8> {
+        let lists = [
+            &facets.ecosystems,
+            &facets.products,
+            &facets.sbom_subjects,
+            &facets.identifiers,
+        ];
+        let mut blob = Vec::new();
+        if lists.iter().all(|list| list.is_empty()) {
+            return blob;
+        }
+        for list in lists {
+            let size: usize = list.iter().map(|value| 4 + value.len()).sum();
+            blob.extend(length(size));
+            for value in list {
+                blob.extend(length(value.len()));
+                blob.extend(value.as_bytes());
+            }
+        }
+        blob
+    }
 }
 
 impl<'a> StoredFacets<'a> {
     /// Reads a blob; none when it is damaged.
-    pub(super) fn parse(blob: &'a [u8]) -> Option<Self> {
+    #[must_use]
+    pub fn parse(blob: &'a [u8]) -> Option<Self> {
         let mut stored = Self::default();
         if blob.is_empty() {
             return Some(stored);
@@ -100,7 +105,7 @@ mod tests {
             identifiers: vec!["CVE-1".into()],
             recorded_at: None,
         };
-        let blob = encode(&facets);
+        let blob = StoredFacets::encode(&facets);
         let stored = StoredFacets::parse(&blob).unwrap();
         let list = |field| {
             stored
@@ -115,6 +120,6 @@ mod tests {
         for end in 1..blob.len() {
             assert!(StoredFacets::parse(&blob[..end]).is_none(), "{end}");
         }
-        assert!(encode(&Facets::default()).is_empty());
+        assert!(StoredFacets::encode(&Facets::default()).is_empty());
     }
 }

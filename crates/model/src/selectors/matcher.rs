@@ -1,18 +1,19 @@
-//! Selectors, made fast for a walk over many entries.
+//! Selectors, made fast for a walk over many entries, for every ledger that decides some of a
+//! selection itself.
 //!
 //! Means exactly what [`CompiledSelectors::matches`] means (a property test compares them), but
 //! with sets instead of lists: a request may name 10,000 values.
 
 use std::collections::{HashMap, HashSet};
 
-use export_model::{CompiledSelectors, Criteria, Kind, ProductPattern, RecordedWindow, Source};
-
-use super::facets::{Field, StoredFacets};
+use super::stored::{Field, StoredFacets};
+use super::{CompiledSelectors, Criteria, ProductPattern, RecordedWindow};
+use crate::{Kind, Source};
 
 type Values = HashSet<Vec<u8>>;
 
 /// Selectors for the records of one kind.
-pub(super) struct Matcher {
+pub struct Matcher {
     base: Option<CriteriaSets>,
     /// Some only where the selectors name any.
     include: Option<Vec<CriteriaSets>>,
@@ -38,7 +39,9 @@ struct Products {
 }
 
 impl Matcher {
-    pub(super) fn new(selectors: &CompiledSelectors, kind: Kind) -> Self {
+    /// Makes `selectors` ready to look at records of `kind`.
+    #[must_use]
+    pub fn new(selectors: &CompiledSelectors, kind: Kind) -> Self {
         let sets = |list: &[Criteria]| -> Vec<_> {
             list.iter()
                 .filter_map(|criteria| CriteriaSets::new(criteria, kind))
@@ -52,17 +55,20 @@ impl Matcher {
     }
 
     /// Whether nothing of the kind can be selected.
-    pub(super) fn selects_nothing(&self) -> bool {
+    #[must_use]
+    pub fn selects_nothing(&self) -> bool {
         self.base.is_none() || self.include.as_ref().is_some_and(Vec::is_empty)
     }
 
     /// Whether [`matches`](Self::matches) looks at facets at all.
-    pub(super) fn needs_facets(&self) -> bool {
+    #[must_use]
+    pub fn needs_facets(&self) -> bool {
         self.all().any(CriteriaSets::needs_facets)
     }
 
     /// Whether everything of the kind is selected.
-    pub(super) fn selects_everything(&self) -> bool {
+    #[must_use]
+    pub fn selects_everything(&self) -> bool {
         self.include.is_none()
             && self.exclude.is_empty()
             && self.base.as_ref().is_some_and(CriteriaSets::is_open)
@@ -75,8 +81,10 @@ impl Matcher {
             .chain(&self.exclude)
     }
 
-    /// Whether a record is selected. Its facets may be empty where they are not needed.
-    pub(super) fn matches(
+    /// Whether a record is selected. `recorded_at` is in milliseconds since 1970; `facets` may be
+    /// empty where they are not needed.
+    #[must_use]
+    pub fn matches(
         &self,
         source: &Source,
         recorded_at: Option<i64>,
@@ -206,11 +214,10 @@ impl Products {
 
 #[cfg(test)]
 mod tests {
-    use export_model::{Facets, Timestamp};
     use proptest::prelude::*;
 
-    use super::super::facets;
     use super::*;
+    use crate::{Facets, Timestamp};
 
     fn word() -> impl Strategy<Value = String> {
         // Few words, so that selectors and records meet; some begin with others.
@@ -306,7 +313,7 @@ mod tests {
             let matcher = Matcher::new(&selectors, kind);
             for (source, facets) in &records {
                 let wanted = selectors.matches(kind, source, facets);
-                let blob = facets::encode(facets);
+                let blob = StoredFacets::encode(facets);
                 let stored = if matcher.needs_facets() {
                     StoredFacets::parse(&blob).unwrap()
                 } else {
