@@ -27,4 +27,9 @@ for file in errors.md cli.md openapi.json; do
         echo "wrote docs/$file"
     fi
 done
+# The settings of a stack are checked by a test of their crate.
+if [[ ${1:-} != --check ]]; then
+    EXPORT_WRITE_DOCS=1 cargo test --quiet --locked -p export-stack --test documented >/dev/null
+    echo "wrote docs/configuration.md"
+fi
 exit "$stale"
