@@ -60,17 +60,17 @@ impl Settings {
     #[cfg(feature = "stack")]
     async fn stack_backends(&self) -> Result<Option<Backends>, Failed> {
         use export_host::{RandomIds, SystemClock};
-        use export_ports::Clock;
+        use export_ports::{Clock, Ids};
 
         let settings = self.stack();
         if !export_stack::names_any(settings) {
             return Ok(None);
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let stack = export_stack::open(settings, &clock).await?;
+        let ids: Arc<dyn Ids> = Arc::new(RandomIds::new(holder())?);
+        let stack = export_stack::open(settings, &clock, &ids).await?;
         let parts = stack.names().join(", ");
         if stack.is_whole() {
-            let ids = Arc::new(RandomIds::new(holder())?);
             let books = stack.books.clone();
             let ports = stack.into_ports(clock, ids)?;
             return Ok(Some(Backends {

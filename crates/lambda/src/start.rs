@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use export_host::{RandomIds, SystemClock};
 use export_model::ErrorCode;
-use export_ports::{Clock, PortError, Ports};
+use export_ports::{Clock, Ids, PortError, Ports};
 use export_stack::{InvalidSettings, Settings};
 use export_telemetry::{LogFormat, init_logs};
 use tokio::sync::OnceCell;
@@ -37,8 +37,8 @@ async fn open(settings: &Settings) -> Result<Ports, PortError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     // The function's own name of this environment is unique, and found in its logs.
     let holder = variable("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or_else(|| "lambda".to_owned());
-    let ids = Arc::new(RandomIds::new(holder)?);
-    let backends = export_stack::open(settings, &clock).await?;
+    let ids: Arc<dyn Ids> = Arc::new(RandomIds::new(holder)?);
+    let backends = export_stack::open(settings, &clock, &ids).await?;
     backends.into_ports(clock, ids)
 }
 

@@ -14,7 +14,7 @@ const LEASE_SECONDS: u64 = 60;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Mongodb,
-    Http(Url),
+    Http(String),
 }
 
 /// A MongoDB deployment.
@@ -50,6 +50,17 @@ pub(crate) struct QueueUrls {
     pub(crate) distribute: String,
 }
 
+/// Where access tokens for evidence behind HTTP come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Tokens {
+    File(String),
+    Authority {
+        endpoint: String,
+        /// The client's name, and the file with its password.
+        client: Option<(String, String)>,
+    },
+}
+
 /// What is to be opened.
 pub(crate) struct Chosen {
     pub(crate) mongodb: Option<Mongodb>,
@@ -58,7 +69,8 @@ pub(crate) struct Chosen {
     pub(crate) signer: Option<String>,
     pub(crate) ledger: Option<Place>,
     pub(crate) policy: Option<Place>,
-    pub(crate) token_file: Option<String>,
+    pub(crate) tokens: Option<Tokens>,
+    pub(crate) trust_admission: bool,
     pub(crate) region: Option<String>,
     pub(crate) endpoint: Option<String>,
     pub(crate) lease: Duration,
@@ -95,13 +107,14 @@ impl Chosen {
             bucket: bucket(settings, whole)?,
             queues: queues(settings, whole)?,
             signer,
-            ledger,
-            policy,
-            token_file: text("evidence.token_file"),
+            tokens: tokens(settings, [&ledger, &policy])?,
+            trust_admission: settings.number("evidence.trust_admission", 0, 1)? == Some(1),
             region: text("aws.region"),
             endpoint: url(settings, "aws.endpoint")?,
             lease: Duration::from_secs(lease.unwrap_or(LEASE_SECONDS)),
             mongodb,
+            ledger,
+            policy,
         })
     }
 }
@@ -201,9 +214,39 @@ fn place(
         ))),
         Some(_) => {
             let text = url(settings, key)?.unwrap_or_default();
-            Ok(Url::parse(&text).ok().map(Place::Http))
+            Ok(Some(Place::Http(text)))
         }
     }
+}
+
+fn tokens(
+    settings: &Settings,
+    places: [&Option<Place>; 2],
+) -> Result<Option<Tokens>, InvalidSettings> {
+    if !places
+        .iter()
+        .any(|place| matches!(place, Some(Place::Http(_))))
+    {
+        return Ok(None);
+    }
+    if let Some(file) = settings.get("evidence.token_file") {
+        return Ok(Some(Tokens::File(file.to_owned())));
+    }
+    let why = "a ledger behind HTTP wants an access token (from there, or from a file: \
+               EXPORT_EVIDENCE_TOKEN_FILE)";
+    settings.require("evidence.token_endpoint", why)?;
+    let client = match settings.get("evidence.client_id") {
+        None => None,
+        Some(id) => {
+            let why = "the Authority asks a client that it knows for its password";
+            let file = settings.require("evidence.client_secret_file", why)?;
+            Some((id.to_owned(), file.to_owned()))
+        }
+    };
+    Ok(Some(Tokens::Authority {
+        endpoint: url(settings, "evidence.token_endpoint")?.unwrap_or_default(),
+        client,
+    }))
 }
 
 /// A URL that was set. What is wrong with it is told without it: it may hold a password.

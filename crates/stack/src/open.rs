@@ -8,8 +8,8 @@ use export_aws::{
 };
 use export_mongo::{MongoGate, MongoLedger, MongoState};
 use export_ports::{
-    Clock, Evidence, Gate, LedgerWriter, Objects, PolicyEngine, PortError, PortErrorKind, Queue,
-    Signer, State,
+    Clock, Evidence, Gate, Ids, LedgerWriter, Objects, PolicyEngine, PortError, PortErrorKind,
+    Queue, Signer, State,
 };
 use mongodb::Database;
 
@@ -52,7 +52,11 @@ pub fn validate_whole(settings: &Settings) -> Result<(), InvalidSettings> {
 ///
 /// # Errors
 /// `Invalid` when a setting cannot be used; what the secret's store says.
-pub async fn open(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Backends, PortError> {
+pub async fn open(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn Ids>,
+) -> Result<Backends, PortError> {
     let chosen = choose(settings)?;
     let aws = LazyAws {
         chosen: &chosen,
@@ -87,12 +91,12 @@ pub async fn open(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Backend
     let evidence: Option<Arc<dyn Evidence>> = match &chosen.ledger {
         None => None,
         Some(Place::Mongodb) => ledger.clone().map(|ledger| ledger as _),
-        Some(Place::Http(url)) => Some(remote(url, &chosen)?),
+        Some(Place::Http(url)) => Some(remote(url, &chosen, clock, ids)?),
     };
     let policy: Option<Arc<dyn PolicyEngine>> = match &chosen.policy {
         None => None,
         Some(Place::Mongodb) => ledger.clone().map(|ledger| ledger as _),
-        Some(Place::Http(url)) => Some(remote(url, &chosen)?),
+        Some(Place::Http(url)) => Some(remote(url, &chosen, clock, ids)?),
     };
     let books: Option<Arc<dyn LedgerWriter>> = match &chosen.ledger {
         Some(Place::Mongodb) => ledger.map(|ledger| ledger as _),

@@ -120,8 +120,30 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "evidence.token_file",
         "EXPORT_EVIDENCE_TOKEN_FILE",
-        "a file with the access token for an HTTP ledger or policy engine; read again when it \
-         changes",
+        "a file with the access token for an HTTP ledger or policy engine, read for each request; \
+         `{tenant}` in its path stands for the tenant",
+    ),
+    setting(
+        "evidence.token_endpoint",
+        "EXPORT_EVIDENCE_TOKEN_ENDPOINT",
+        "or the Authority's token endpoint, where such tokens are asked for (OAuth client credentials, \
+         bound to a key of this process)",
+    ),
+    setting(
+        "evidence.client_id",
+        "EXPORT_EVIDENCE_CLIENT_ID",
+        "the name by which the Authority knows this client",
+    ),
+    setting(
+        "evidence.client_secret_file",
+        "EXPORT_EVIDENCE_CLIENT_SECRET_FILE",
+        "a file with its password there",
+    ),
+    setting(
+        "evidence.trust_admission",
+        "EXPORT_EVIDENCE_TRUST_ADMISSION",
+        "`1` where a record that an HTTP ledger says was admitted by this version's guardrails need not \
+         be checked again; `0` where it is left out. Whoever says so trusts whoever runs that ledger",
     ),
     setting("aws.region", "AWS_REGION", "the AWS region"),
     setting(
