@@ -25,6 +25,7 @@ use export_model::ErrorCode;
 use export_ports::{Entry, Ports};
 use serde_json::json;
 
+use super::door::Offered;
 use crate::failure::Failed;
 
 /// Where the dev authority lies below the service's URL.
@@ -88,7 +89,12 @@ struct Dev {
 }
 
 /// The routes of the dev authority.
-pub(super) fn routes(authority: DevAuthority, endpoint: TokenEndpoint, ports: &Ports) -> Router {
+pub(super) fn routes(
+    authority: DevAuthority,
+    endpoint: TokenEndpoint,
+    ports: &Ports,
+    offered: Offered,
+) -> Router {
     let issuer = endpoint.issuer.clone();
     let metadata = json!({
         "issuer": issuer,
@@ -97,7 +103,7 @@ pub(super) fn routes(authority: DevAuthority, endpoint: TokenEndpoint, ports: &P
         "grant_types_supported": ["client_credentials"],
         "token_endpoint_auth_methods_supported": ["none"],
         "dpop_signing_alg_values_supported": ["ES256"],
-        "scopes_supported": ["export:profile:manage", "export:run", "export:read", "export:download"],
+        "scopes_supported": offered.names(),
     });
     let jwks = authority.jwks();
     let dev = Arc::new(Dev {
@@ -120,15 +126,17 @@ pub(super) fn routes(authority: DevAuthority, endpoint: TokenEndpoint, ports: &P
 }
 
 /// The metadata that tells a client where to get a token (RFC 9728 §2).
-pub(super) fn resource_metadata(public: &str, issuer: &str) -> Router {
-    let document_of = json!({
+pub(super) fn resource_metadata(public: &str, issuer: &str, offered: Offered) -> Router {
+    let mut document_of = json!({
         "resource": public,
         "authorization_servers": [issuer],
-        "scopes_supported": ["export:profile:manage", "export:run", "export:read", "export:download"],
+        "scopes_supported": offered.names(),
         "bearer_methods_supported": [],
         "dpop_bound_access_tokens_required": true,
-        "resource_documentation": format!("{public}/api/export/openapi.json"),
     });
+    if let Some(path) = offered.documentation() {
+        document_of["resource_documentation"] = format!("{public}{path}").into();
+    }
     Router::new().route(
         RESOURCE,
         get(move || async move { document(document_of.to_string().into_bytes()) }),
