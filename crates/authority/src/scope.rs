@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// One permission of the API.
+/// One permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// `export:profile:manage`: create and change profiles and schedules.
@@ -14,18 +14,34 @@ pub enum Scope {
     Read,
     /// `export:download`: payload bytes.
     Download,
+    /// `evidence:read`: read records, findings and policy snapshots of a ledger that is served.
+    EvidenceRead,
+    /// `evidence:freeze`: freeze policy snapshots.
+    EvidenceFreeze,
 }
 
 /// A text that names no scope of this service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "this is no scope; there are export:profile:manage, export:run, export:read and export:download"
+    "this is no scope; there are export:profile:manage, export:run, export:read, export:download, evidence:read and \
+     evidence:freeze"
 )]
 pub struct UnknownScope;
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 4] = [Self::ProfileManage, Self::Run, Self::Read, Self::Download];
+    pub const ALL: [Self; 6] = [
+        Self::ProfileManage,
+        Self::Run,
+        Self::Read,
+        Self::Download,
+        Self::EvidenceRead,
+        Self::EvidenceFreeze,
+    ];
+    /// Those of the API.
+    pub const API: [Self; 4] = [Self::ProfileManage, Self::Run, Self::Read, Self::Download];
+    /// Those of a ledger.
+    pub const EVIDENCE: [Self; 2] = [Self::EvidenceRead, Self::EvidenceFreeze];
 
     /// The scope as tokens spell it.
     #[must_use]
@@ -35,6 +51,8 @@ impl Scope {
             Self::Run => "export:run",
             Self::Read => "export:read",
             Self::Download => "export:download",
+            Self::EvidenceRead => "evidence:read",
+            Self::EvidenceFreeze => "evidence:freeze",
         }
     }
 

@@ -129,6 +129,7 @@ impl Command {
             Self::Serve(args) => {
                 return usize::from(args.workers.unwrap_or_else(default_workers)) + 12;
             }
+            Self::Ledger(LedgerCommand::Serve(_)) => return 12,
             _ => Some(1),
         };
         usize::from(asked.unwrap_or_else(default_workers))
@@ -190,6 +191,17 @@ pub(crate) enum LedgerCommand {
         #[arg(long, env = "EXPORT_TENANT")]
         tenant: Option<String>,
     },
+    /// Serve the ledger and the policy engine to other hosts over HTTP, until stopped
+    Serve(Box<LedgerServeArgs>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LedgerServeArgs {
+    /// The address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8760")]
+    pub(crate) listen: String,
+    #[command(flatten)]
+    pub(crate) authority: AuthorityArgs,
 }
 
 #[derive(Debug, Args)]
@@ -480,19 +492,9 @@ impl Role {
     }
 }
 
+/// By whose tokens a service knows who asks.
 #[derive(Debug, Args)]
-pub(crate) struct ServeArgs {
-    /// What this process does; several may share one home
-    #[arg(long, value_enum, default_value_t = Role::All)]
-    pub(crate) role: Role,
-    /// The address and port to listen on; port 0 takes a free one
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8750",
-        env = "EXPORT_LISTEN"
-    )]
-    pub(crate) listen: String,
+pub(crate) struct AuthorityArgs {
     /// The URL that clients reach the service by, as DPoP proofs name it [default: the address]
     #[arg(long, value_name = "URL", env = "EXPORT_PUBLIC_URL")]
     pub(crate) public_url: Option<String>,
@@ -508,6 +510,23 @@ pub(crate) struct ServeArgs {
     /// How many seconds clocks may differ, for a token's times [default: 60]
     #[arg(long, value_name = "SECONDS", env = "EXPORT_LEEWAY")]
     pub(crate) leeway: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// What this process does; several may share one home
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    pub(crate) role: Role,
+    /// The address and port to listen on; port 0 takes a free one
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8750",
+        env = "EXPORT_LISTEN"
+    )]
+    pub(crate) listen: String,
+    #[command(flatten)]
+    pub(crate) authority: AuthorityArgs,
     /// How many parts are written at once [default: half the cores, at least 1]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<u16>,

@@ -44,7 +44,10 @@ impl Given {
         Self {
             home: given(matches, "home"),
             server: given(matches, "server"),
-            serving: matches.subcommand_name() == Some("serve"),
+            serving: matches.subcommand_name() == Some("serve")
+                || matches
+                    .subcommand_matches("ledger")
+                    .is_some_and(|ledger| ledger.subcommand_name() == Some("serve")),
             cross_tenant: run.is_some_and(|run| given(run, "cross_tenant")),
         }
     }

@@ -1,5 +1,6 @@
 //! Why a request was refused.
 
+use export_http::Problem;
 use export_lifecycle::PhaseError;
 use export_model::{ErrorCode, FieldError, QuotaState};
 use export_ports::PortError;
@@ -58,5 +59,14 @@ impl From<PhaseError> for ApiError {
             _ => {}
         }
         refused
+    }
+}
+
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
+        let mut problem = Self::failed(error.code, error.detail);
+        problem.fields = error.fields;
+        problem.quota = error.quota;
+        problem
     }
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use export_adapter::Registry;
-use export_api::http::{Authority, Carried, Service, ServiceConfig, resource_metadata, router};
+use export_api::http::{Authority, Carried, Service, ServiceConfig, router};
 use export_approval::ApprovalPolicy;
 use export_authority::keys::{FileJwks, HttpJwks, JwksSource};
-use export_authority::{AccessTokens, Checks, DEFAULT_LEEWAY_SECONDS, PublicUrl, Verifier};
+use export_authority::{AccessTokens, Checks, DEFAULT_LEEWAY_SECONDS, PublicUrl, Scope, Verifier};
+use export_http::resource_metadata;
 use export_lambda::{Invalid, Opened, serve_http, variable};
 use export_model::{Limits, Tenant};
 
@@ -25,7 +26,12 @@ fn main() -> ExitCode {
             let registry = Arc::new(Registry::default());
             let authority = api.authority();
             let service = Service::new(opened.ports, &registry, authority, api.config.clone());
-            router(service).merge(resource_metadata(api.public.as_str(), &api.tokens.issuer))
+            router(service).merge(resource_metadata(
+                api.public.as_str(),
+                &api.tokens.issuer,
+                &Scope::API,
+                Some("/api/export/openapi.json"),
+            ))
         })
     })
 }

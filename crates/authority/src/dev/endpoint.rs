@@ -35,6 +35,8 @@ pub struct TokenEndpoint {
     pub url_path: String,
     /// How long its tokens are good.
     pub ttl_seconds: u32,
+    /// What a token allows that was asked for without a `scope`.
+    pub scopes: Scopes,
 }
 
 /// What the endpoint answers.
@@ -101,7 +103,7 @@ impl TokenEndpoint {
     /// Answers a `POST` of `form` (`application/x-www-form-urlencoded`) with these `DPoP` fields.
     ///
     /// The form has `grant_type=client_credentials`, `tenant`, `subject`, and perhaps `scope`; without it the token
-    /// allows everything. The proof is one for this URL, without `ath`. The token is bound to its key.
+    /// allows what this endpoint's `scopes` say. The proof is one for this URL, without `ath`. The token is bound to its key.
     #[must_use]
     pub fn answer(
         &self,
@@ -123,7 +125,7 @@ impl TokenEndpoint {
         now: Timestamp,
         token_id: &str,
     ) -> Result<TokenAnswer, TokenFault> {
-        let asked = Asked::read(form)?;
+        let asked = Asked::read(form, self.scopes)?;
         let expected = Expected {
             method: "POST",
             url: &self.public.at(&self.url_path).ok_or(ProofError::Url)?,
@@ -162,7 +164,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(form: &[u8]) -> Result<Self, TokenFault> {
+    fn read(form: &[u8], all: Scopes) -> Result<Self, TokenFault> {
         if form.len() > MAX_FORM_BYTES {
             return Err(TokenFault::TooLarge);
         }
@@ -186,7 +188,7 @@ impl Asked {
             return Err(TokenFault::Subject);
         }
         let scopes = match take("scope") {
-            Err(_) => Scopes::all(),
+            Err(_) => all,
             Ok(names) => names
                 .split(' ')
                 .map(str::parse::<Scope>)

@@ -1,13 +1,14 @@
 //! A key set behind HTTPS.
 
 use std::error::Error as _;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::header::{AGE, CACHE_CONTROL, HeaderMap};
 use reqwest::redirect::Policy;
-use url::{Host, Url};
+use url::Url;
+
+use crate::client::is_loopback;
 
 use super::{FetchError, Fetched, JwksSource, MAX_SET_BYTES};
 
@@ -101,15 +102,6 @@ impl JwksSource for HttpJwks {
             body.extend_from_slice(&chunk);
         }
         Ok(Fetched { body, max_age })
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
     }
 }
 

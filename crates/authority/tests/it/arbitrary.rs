@@ -115,6 +115,7 @@ proptest! {
             public: PublicUrl::parse("http://127.0.0.1:1").unwrap(),
             url_path: "/token".to_owned(),
             ttl_seconds: 1,
+            scopes: export_authority::Scopes::all(),
         };
         let authority = DevAuthority::generate().unwrap();
         prop_assert_eq!(endpoint.answer(&authority, &form, &[], NOW, "id").status, 400);

@@ -18,6 +18,7 @@ fn endpoint() -> TokenEndpoint {
         public: PublicUrl::parse("http://127.0.0.1:8080").unwrap(),
         url_path: "/dev/token".to_owned(),
         ttl_seconds: 900,
+        scopes: Scope::API.into_iter().collect(),
     }
 }
 
@@ -70,7 +71,7 @@ fn a_login_gives_a_token_that_is_accepted_with_the_same_key() {
 }
 
 #[test]
-fn without_scope_all_are_given() {
+fn without_scope_those_of_the_service_are_given() {
     let authority = DevAuthority::generate().unwrap();
     let answer = json(&ask(&authority, &ProofKey::generate().unwrap(), FORM));
     assert_eq!(

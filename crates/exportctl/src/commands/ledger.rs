@@ -21,6 +21,7 @@ pub(super) async fn execute(
     match command {
         LedgerCommand::Import(args) => import::execute(settings, output, args).await,
         LedgerCommand::Stats => stats(settings, output).await,
+        LedgerCommand::Serve(args) => crate::serve::ledger(settings, output, &args).await,
         LedgerCommand::Generate {
             records,
             seed,

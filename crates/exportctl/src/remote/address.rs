@@ -1,11 +1,11 @@
 //! Where a service is.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use export_authority::PublicUrl;
+use export_authority::client::is_loopback;
 use export_model::ErrorCode;
-use url::{Host, Url};
+use url::Url;
 
 use crate::failure::Failed;
 
@@ -81,16 +81,6 @@ impl Address {
             .collect();
         name.push_str(".json");
         name.into()
-    }
-}
-
-/// Whether what a URL names is on this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
     }
 }
 

@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use export_authority::client::ProofKey;
+use export_authority::client::{ProofKey, Secret};
 use export_authority::{KeyError, Scopes};
 use export_model::{ErrorCode, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::address::Address;
-use super::secret::Secret;
 use crate::failure::Failed;
 
 /// Names the file, instead of one in the platform's configuration folder.

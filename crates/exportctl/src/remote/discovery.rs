@@ -4,12 +4,13 @@
 //! Connect Discovery 1.0 where it has only that). Both documents are checked to be about what was
 //! asked for, because whoever answers decides where the login goes.
 
+use export_authority::client::is_loopback;
 use export_model::ErrorCode;
 use reqwest::StatusCode;
 use serde::Deserialize;
 use url::Url;
 
-use super::address::{Address, is_loopback};
+use super::address::Address;
 use super::http::connections;
 use super::trouble::{Trouble, document};
 use crate::failure::Failed;

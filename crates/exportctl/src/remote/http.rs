@@ -5,22 +5,22 @@
 
 use std::time::Duration;
 
-use export_authority::client::ProofKey;
+use export_authority::client::{Patience, ProofKey, Secret};
+use export_evidence_http::BASE;
 use export_host::SystemClock;
 use export_model::{ErrorCode, Tenant, Timestamp};
 use export_ports::Clock as _;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::redirect::Policy;
 use reqwest::{Method, Response};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::address::{Address, is_loopback};
+use super::address::Address;
 use super::credentials::{self, Credentials, Identity, key_failed};
 use super::random;
-use super::secret::Secret;
 use super::trouble::{Trouble, document};
 use crate::failure::Failed;
+use crate::settings::DEFAULT_TENANT;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// For how long nothing may come of an answer; events have heartbeats more often than that.
@@ -36,26 +36,14 @@ const DPOP: HeaderName = HeaderName::from_static("dpop");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Connections to what is at `url`, as this program makes them: no redirects, and this machine
-/// asked directly.
+/// Connections to what is at `url`, as this program makes them.
 pub(crate) fn connections(url: &Url) -> Result<reqwest::Client, Failed> {
-    let builder = reqwest::Client::builder()
-        .connect_timeout(CONNECT)
-        .read_timeout(IDLE)
-        .redirect(Policy::none())
-        .user_agent(concat!("exportctl/", env!("CARGO_PKG_VERSION")));
-    let builder = if is_loopback(url) {
-        builder.no_proxy()
-    } else {
-        builder
+    let agent = concat!("exportctl/", env!("CARGO_PKG_VERSION"));
+    let patience = Patience {
+        connect: CONNECT,
+        idle: IDLE,
     };
-    let builder = if url.scheme() == "http" {
-        // Where no certificate is looked at, the system need not have any.
-        builder.tls_certs_only([])
-    } else {
-        builder
-    };
-    builder.build().map_err(|error| {
+    export_authority::client::connections(url, agent, patience).map_err(|error| {
         let detail = format!("connections cannot be prepared: {error}");
         Failed::new(ErrorCode::ServerUnreachable, detail)
     })
@@ -184,6 +172,14 @@ impl Client {
 
     pub(crate) fn get(&self, path: &str) -> Ask {
         Ask::new(Method::GET, self.address.api(path), 2)
+    }
+
+    /// What a ledger that is served answers to whoever may read it.
+    pub(crate) fn ledger(&self) -> Ask {
+        let tenant = self.tenant().map_or(DEFAULT_TENANT, Tenant::as_str);
+        let base = self.address.as_str();
+        let url = format!("{base}{BASE}/watermark?tenant={tenant}");
+        Ask::new(Method::GET, url, 2)
     }
 
     pub(crate) fn post(&self, path: &str) -> Ask {

@@ -3,15 +3,14 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use export_authority::client::ProofKey;
+use export_authority::client::{ClientGrant, NoToken, ProofKey, Secret, ask_for_token};
 use export_model::{ErrorCode, Tenant};
 use serde_json::json;
 
 use super::address::Address;
 use super::credentials::{self, Credentials, key_failed, read_token};
-use super::http::{Client, now};
-use super::secret::Secret;
-use super::{discovery, token};
+use super::http::{Client, connections, now};
+use super::{discovery, random};
 use crate::cli::LoginArgs;
 use crate::commands::is_standard_input;
 use crate::failure::Failed;
@@ -41,7 +40,14 @@ pub(crate) async fn login(
     }
     // Whether the service takes it is better known now than at the first command.
     if let Some(client) = Client::with(address, credentials.clone())? {
-        match client.send(&client.get("/adapters")).await {
+        let asked = match client.send(&client.get("/adapters")).await {
+            // A ledger that is served has no API.
+            Err(trouble) if trouble.failed.code == ErrorCode::NoSuchResource => {
+                client.send(&client.ledger()).await
+            }
+            asked => asked,
+        };
+        match asked {
             Ok(_) => {}
             // Not this, but something.
             Err(trouble) if trouble.failed.code == ErrorCode::ScopeMissing => {}
@@ -123,14 +129,18 @@ async fn obtain(address: &Address, args: &LoginArgs) -> Result<Credentials, Fail
     // A registered client is who it is; a dev authority has to be told.
     let dev = client.is_none();
     let subject = user();
-    let grant = token::Grant {
+    let grant = ClientGrant {
         client,
         tenant: args.tenant.as_deref().or(dev.then_some(DEFAULT_TENANT)),
         subject: args.subject.as_deref().or(dev.then_some(subject.as_str())),
         scopes: &args.scopes,
     };
     let key = ProofKey::generate().map_err(key_failed)?;
-    let given = token::ask(&endpoint, &key, &grant).await?;
+    let http = connections(&endpoint)?;
+    let jti = random::hex::<16>()?;
+    let given = ask_for_token(&http, &endpoint, &key, &grant, now(), &jti)
+        .await
+        .map_err(no_token)?;
     let mut credentials = Credentials::new(address, &key)?;
     let (mut identity, _) = read_token(given.access_token.expose()).unwrap_or_default();
     if identity.expires_at.is_none() {
@@ -144,6 +154,16 @@ async fn obtain(address: &Address, args: &LoginArgs) -> Result<Credentials, Fail
     credentials.identity = identity;
     credentials.access_token = Some(given.access_token);
     Ok(credentials)
+}
+
+fn no_token(error: NoToken) -> Failed {
+    let code = match &error {
+        NoToken::Key(error) => return key_failed(*error),
+        NoToken::Lost { .. } | NoToken::Strange { .. } => ErrorCode::ServerUnreachable,
+        NoToken::Refused { .. } => ErrorCode::Unauthenticated,
+        NoToken::NotBound { .. } => ErrorCode::TokenInvalid,
+    };
+    Failed::new(code, error.to_string())
 }
 
 fn tell(

@@ -16,9 +16,7 @@ mod proof;
 mod random;
 mod run;
 mod runs;
-mod secret;
 mod sse;
-mod token;
 mod trouble;
 
 pub(crate) use address::{Address, segment};

@@ -1,6 +1,5 @@
 //! What can go wrong with a request, and whether the same again may succeed.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use export_model::{ErrorCode, FieldError};
@@ -54,17 +53,7 @@ struct Document {
 impl Trouble {
     /// No answer, or not all of it.
     pub(crate) fn lost(url: &str, error: &reqwest::Error) -> Self {
-        let mut why = String::new();
-        let mut cause = error.source();
-        while let Some(deeper) = cause {
-            why = deeper.to_string();
-            cause = deeper.source();
-        }
-        if error.is_timeout() {
-            why = "no answer in time".to_owned();
-        } else if why.is_empty() {
-            why = "the connection was lost".to_owned();
-        }
+        let why = export_authority::client::lost(error);
         let code = ErrorCode::ServerUnreachable;
         Self {
             failed: Failed::new(code, format!("{url}: {why}")),

@@ -25,6 +25,7 @@ use export_model::ErrorCode;
 use export_ports::{Entry, Ports};
 use serde_json::json;
 
+use super::door::Offered;
 use crate::failure::Failed;
 
 /// Where the dev authority lies below the service's URL.
@@ -86,7 +87,12 @@ struct Dev {
 }
 
 /// The routes of the dev authority.
-pub(super) fn routes(authority: DevAuthority, endpoint: TokenEndpoint, ports: &Ports) -> Router {
+pub(super) fn routes(
+    authority: DevAuthority,
+    endpoint: TokenEndpoint,
+    ports: &Ports,
+    offered: Offered,
+) -> Router {
     let issuer = endpoint.issuer.clone();
     let metadata = json!({
         "issuer": issuer,
@@ -95,7 +101,7 @@ pub(super) fn routes(authority: DevAuthority, endpoint: TokenEndpoint, ports: &P
         "grant_types_supported": ["client_credentials"],
         "token_endpoint_auth_methods_supported": ["none"],
         "dpop_signing_alg_values_supported": ["ES256"],
-        "scopes_supported": ["export:profile:manage", "export:run", "export:read", "export:download"],
+        "scopes_supported": offered.names(),
     });
     let jwks = authority.jwks();
     let dev = Arc::new(Dev {

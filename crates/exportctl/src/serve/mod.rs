@@ -1,6 +1,8 @@
 //! `exportctl serve`: the API, the workers and the tick on one home, in one process or in several.
 
 mod dev;
+mod door;
+mod ledger;
 mod listener;
 mod stop;
 
@@ -11,25 +13,22 @@ use std::sync::Arc;
 
 use axum::Router;
 use export_adapter::Registry;
-use export_api::http::{Authority, Service, ServiceConfig, resource_metadata, router};
-use export_authority::dev::TokenEndpoint;
-use export_authority::keys::{FileJwks, HttpJwks, JwksSource};
-use export_authority::{AccessTokens, Checks, DEFAULT_LEEWAY_SECONDS, PublicUrl, Verifier};
+use export_api::http::{Service, ServiceConfig, router};
 use export_model::{ErrorCode, Limits, Tenant};
 use export_ports::Ports;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub(crate) use ledger::execute as ledger;
+
+use self::door::{Offered, Served};
 use crate::backends::Backends;
 use crate::cli::{Role, ServeArgs, default_workers};
 use crate::failure::Failed;
 use crate::host::Host;
 use crate::output::Output;
 use crate::settings::{Settings, approval_policy};
-
-/// How long a token of the dev authority is good.
-const DEV_TOKEN_SECONDS: u32 = 3_600;
 
 /// Serves until it is asked to stop.
 pub(crate) async fn execute(
@@ -108,85 +107,32 @@ async fn mount(
     registry: &Arc<Registry>,
     args: &ServeArgs,
 ) -> Result<Api, Failed> {
-    let usage = |detail: String| Failed::new(ErrorCode::Usage, detail);
-    let address: SocketAddr = args.listen.parse().map_err(|_| {
-        usage(format!(
-            "--listen {}: not an address and a port",
-            args.listen
-        ))
-    })?;
-    let dev = args.jwks.is_none();
-    if !dev && args.role == Role::Authority {
-        return Err(usage(
-            "--role authority is the dev authority; it has no --jwks".to_owned(),
-        ));
-    }
-    if dev && !address.ip().is_loopback() {
-        return Err(usage(format!(
-            "--listen {address}: the dev authority gives a token to whoever asks, so it serves \
-             loopback only; name your Authority with --jwks, --issuer and --audience"
-        )));
-    }
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|e| Failed::io(&format!("listening on {address}"), &e))?;
-    let bound = listener
-        .local_addr()
-        .map_err(|e| Failed::io("asking for the address", &e))?;
-    let url = match &args.public_url {
-        Some(url) => url.clone(),
-        None => format!("http://{bound}"),
-    };
-    let public = PublicUrl::parse(&url).map_err(|e| usage(format!("--public-url {url}: {e}")))?;
-    let url = public.as_str().to_owned();
-
-    let issuer = args
-        .issuer
-        .clone()
-        .unwrap_or_else(|| format!("{url}{}", dev::BASE));
-    let audience = args.audience.clone().unwrap_or_else(|| url.clone());
-    let mut extra = match args.role {
-        Role::Authority => Router::new(),
-        _ => resource_metadata(&url, &issuer),
-    };
-    let source: Arc<dyn JwksSource> = match &args.jwks {
-        None => {
-            let authority = dev::authority(&settings.made_keys()?)?;
-            let keys = dev::DevKeys(authority.jwks());
-            let endpoint = TokenEndpoint {
-                issuer: issuer.clone(),
-                audience: audience.clone(),
-                public: public.clone(),
-                url_path: format!("{}/token", dev::BASE),
-                ttl_seconds: DEV_TOKEN_SECONDS,
-            };
-            extra = extra.merge(dev::routes(authority, endpoint, ports));
-            Arc::new(keys)
+    let keys = settings.keys()?;
+    let served = Served::open(settings, ports, &args.listen, &args.authority, Offered::API).await?;
+    if args.role == Role::Authority {
+        if !served.dev {
+            let detail = "--role authority is the dev authority; it has no --jwks";
+            return Err(Failed::new(ErrorCode::Usage, detail));
         }
-        Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
-            Arc::new(HttpJwks::new(url).map_err(|e| usage(format!("--jwks {url}: {e}")))?)
-        }
-        Some(file) => Arc::new(FileJwks::new(file.into())),
-    };
-    let tokens = AccessTokens {
-        issuer,
-        audience,
-        leeway_seconds: args.leeway.unwrap_or(DEFAULT_LEEWAY_SECONDS),
-    };
-    let (router, service) = if args.role == Role::Authority {
-        (extra, None)
-    } else {
-        let authority: Authority = Verifier::new(Checks::new(tokens, public), source);
-        let service = Service::new(ports, registry, authority, config(&settings.keys()?, args)?);
-        (router(service.clone()).merge(extra), Some(service))
-    };
+        return Ok(Api {
+            listener: served.listener,
+            router: served.beside,
+            service: None,
+            url: served.url,
+            bound: served.bound,
+            dev: true,
+        });
+    }
+    let service = Service::new(ports, registry, served.authority, config(&keys, args)?);
     Ok(Api {
-        listener,
-        router,
-        service,
-        url,
-        bound,
-        dev,
+        listener: served.listener,
+        router: router(service.clone())
+            .merge(served.metadata)
+            .merge(served.beside),
+        service: Some(service),
+        url: served.url,
+        bound: served.bound,
+        dev: served.dev,
     })
 }
 

@@ -13,6 +13,7 @@ mod hostile_bundles;
 mod importing;
 mod keys;
 mod killed;
+mod ledgers;
 mod logins;
 mod output;
 mod profiles;

@@ -1,7 +1,7 @@
 //! Answers: JSON documents with their status and headers.
 
 use aide::generate::GenContext;
-use aide::openapi::{MediaType, Operation, Response as Documented, SchemaObject};
+use aide::openapi::{Operation, Response as Documented};
 use aide::{OperationInput, OperationOutput};
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -9,6 +9,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use export_http::json;
 
 use super::Problem;
 
@@ -90,40 +92,4 @@ impl OperationOutput for Done {
     }
 }
 
-/// Refusals are documented by each operation, with the codes that it can give.
-impl OperationOutput for Problem {
-    type Inner = super::ProblemDocument;
-
-    fn operation_response(ctx: &mut GenContext, _: &mut Operation) -> Option<Documented> {
-        Some(json::<super::ProblemDocument>(
-            ctx,
-            super::problem::PROBLEM_JSON,
-        ))
-    }
-}
-
 impl OperationInput for super::Service {}
-
-/// A documented response with a JSON document.
-fn json<T: JsonSchema>(ctx: &mut GenContext, media_type: &str) -> Documented {
-    let json_schema = ctx.schema.subschema_for::<T>();
-    let description = ctx
-        .resolve_schema(&json_schema)
-        .get("description")
-        .and_then(|text| text.as_str())
-        .unwrap_or("The answer")
-        .to_owned();
-    let media = MediaType {
-        schema: Some(SchemaObject {
-            json_schema,
-            external_docs: None,
-            example: None,
-        }),
-        ..MediaType::default()
-    };
-    Documented {
-        description,
-        content: [(media_type.to_owned(), media)].into_iter().collect(),
-        ..Documented::default()
-    }
-}

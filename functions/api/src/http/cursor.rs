@@ -40,7 +40,7 @@ pub(super) fn encode(query: &impl Serialize, after: &str) -> String {
 /// # Errors
 /// A 422 naming `cursor` when it is not one, of another version, or of another list.
 pub(super) fn decode(query: &impl Serialize, cursor: &str) -> Result<String, Problem> {
-    let refused = |why: &str| Problem::field("cursor", why);
+    let refused = |why: &str| super::field("cursor", why);
     if cursor.len() > LONGEST {
         return Err(refused("is longer than any cursor"));
     }

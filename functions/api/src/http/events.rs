@@ -60,7 +60,7 @@ pub(super) async fn events(
     };
     if query.wait.is_some_and(|wait| wait > LONGEST_WAIT) {
         let message = format!("must be 0 to {LONGEST_WAIT}");
-        return Err(Problem::field("wait", message));
+        return Err(super::field("wait", message));
     }
     match wanted(&headers) {
         Some(Form::Page) => page(&service, &run, after, query.wait.unwrap_or(0)).await,
@@ -106,7 +106,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     };
     let seen = value.to_str().ok().and_then(|text| text.parse().ok());
     seen.map(Some).ok_or_else(|| {
-        Problem::field(
+        super::field(
             "Last-Event-ID",
             "must be the id of an event of this run: a whole number",
         )

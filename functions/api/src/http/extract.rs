@@ -1,33 +1,21 @@
 //! What a request carries: its JSON document, its parameters, the segments of its path.
 
-use std::time::Duration;
-
 use aide::OperationInput;
 use aide::generate::GenContext;
 use aide::openapi::{MediaType, Operation, ReferenceOr, RequestBody, SchemaObject};
 use aide::operation::{ParamLocation, add_parameters, parameters_from_schema};
-use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use export_model::ErrorCode;
-use http_body_util::BodyExt as _;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, timeout_at};
 
-use super::{Problem, Service};
+use super::{Problem, Service, read, wants};
 
 /// The most bytes of a request's document.
 const DOCUMENT_BYTES: usize = 1 << 20;
-/// How long a body may take, besides the time that its bytes take at [`SLOWEST`].
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Bytes a second that a client has to send in the long run. Who sends less would hold a
-/// connection, and perhaps one of few places, for as long as it likes.
-const SLOWEST: u64 = 16 << 10;
 
 /// A request's JSON document.
 pub(super) struct Document<T> {
@@ -49,7 +37,7 @@ impl<T: DeserializeOwned> FromRequest<Service> for Document<T> {
             let inner = error.into_inner();
             if inner.is_data() {
                 let field = if path == "." { "body" } else { &path };
-                Problem::field(field, inner.to_string())
+                super::field(field, inner.to_string())
             } else {
                 Problem::new(ErrorCode::NotJson, format!("the body is not JSON: {inner}"))
             }
@@ -58,55 +46,6 @@ impl<T: DeserializeOwned> FromRequest<Service> for Document<T> {
             Problem::new(ErrorCode::NotJson, format!("the body is not JSON: {error}"))
         })?;
         Ok(Self { value, bytes })
-    }
-}
-
-/// Refuses a body of another type than these.
-pub(super) fn wants(headers: &HeaderMap, types: &[&str]) -> Result<(), Problem> {
-    let sent = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .map(|value| value.split(';').next().unwrap_or_default().trim());
-    if sent.is_some_and(|sent| types.iter().any(|wanted| sent.eq_ignore_ascii_case(wanted))) {
-        return Ok(());
-    }
-    let detail = format!("the body has to be sent as {}", types.join(" or "));
-    Err(Problem::new(ErrorCode::WrongMediaType, detail))
-}
-
-/// A whole body of at most `most` bytes, from a client that keeps sending.
-pub(super) async fn read(mut body: Body, most: usize) -> Result<Bytes, Problem> {
-    let too_large = || {
-        let detail = format!("the body has more than {most} bytes");
-        Problem::new(ErrorCode::BodyTooLarge, detail)
-    };
-    if http_body::Body::size_hint(&body).lower() > most as u64 {
-        return Err(too_large());
-    }
-    let mut bytes = BytesMut::new();
-    let begun = Instant::now();
-    loop {
-        let until = begun + PATIENCE + Duration::from_secs(bytes.len() as u64 / SLOWEST);
-        let frame = timeout_at(until, body.frame()).await.map_err(|_| {
-            let detail = format!(
-                "the body came too slowly: {} bytes in {} s",
-                bytes.len(),
-                begun.elapsed().as_secs()
-            );
-            Problem::new(ErrorCode::RequestTimeout, detail)
-        })?;
-        let Some(frame) = frame else {
-            return Ok(bytes.freeze());
-        };
-        let frame = frame.map_err(|_| {
-            Problem::new(ErrorCode::NotJson, "the body ends before its announced end")
-        })?;
-        if let Ok(data) = frame.into_data() {
-            if bytes.len() + data.len() > most {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&data);
-        }
     }
 }
 
@@ -145,7 +84,7 @@ impl<T: DeserializeOwned> FromRequestParts<Service> for Params<T> {
             .map_err(|error| {
                 let path = error.path().to_string();
                 let field = if path == "." { "query" } else { &path };
-                Problem::field(field, error.into_inner().to_string())
+                super::field(field, error.into_inner().to_string())
             })
     }
 }

@@ -11,30 +11,38 @@ mod download;
 mod events;
 mod extract;
 mod feed;
-mod gate;
 mod health;
-mod notes;
 mod object_body;
-mod observe;
 mod openapi;
-mod problem;
 mod profiles;
 mod range;
-mod resource;
 mod routes;
 mod runs;
 mod schedules;
 mod service;
 mod verify;
 
+pub use export_http::{Authority, Problem, ProblemDocument, status};
 pub use health::{Dependency, Liveness, Readiness};
-pub use problem::{Problem, ProblemDocument, status};
 pub use profiles::config_schema;
-pub use resource::{RESOURCE_METADATA, resource_metadata};
 pub use routes::{openapi_document, router};
 pub use schedules::{SchedulePage, ScheduleView};
-pub use service::{Authority, Carried, LINK_VALID, Service, ServiceConfig};
+pub use service::{Carried, LINK_VALID, Service, ServiceConfig};
 pub use verify::Verdict;
+
+use export_http::{read, wants};
+use export_model::FieldError;
+
+use crate::ApiError;
 
 /// Where the API lies below the service's URL.
 pub const BASE: &str = "/api/export";
+
+/// A request with one wrong member.
+fn field(field: &str, message: impl Into<String>) -> Problem {
+    ApiError::invalid(vec![FieldError {
+        field: field.to_owned(),
+        message: message.into(),
+    }])
+    .into()
+}

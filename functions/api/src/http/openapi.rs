@@ -14,7 +14,7 @@ use aide::transform::TransformOperation;
 use export_model::ErrorCode;
 use serde_json::{Value, json};
 
-use super::problem::{PROBLEM_JSON, ProblemDocument, status};
+use export_http::{PROBLEM_JSON, ProblemDocument, status};
 
 /// The name of the security scheme.
 pub(super) const SECURITY_SCHEME: &str = "dpop";

@@ -8,18 +8,17 @@ use aide::transform::TransformOperation;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, Method, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
+use export_http::{nothing_here, observe, wrong_method};
 use export_model::ErrorCode as E;
 
 use super::answer::Answer;
 use super::caller::{Caller, Read};
 use super::openapi::{DOCUMENT, also_as, answers, describe, finish, frame, header, takes};
-use super::{
-    BASE, Problem, Service, download, events, health, observe, profiles, runs, schedules, verify,
-};
+use super::{BASE, Problem, Service, download, events, health, profiles, runs, schedules, verify};
 use crate::views::{AdapterList, AdapterView, SigningKeyView};
 
 /// The API's routes and the two health checks, for a host to mount at its root.
@@ -44,7 +43,7 @@ pub fn router(service: Service) -> Router {
         .route("/health/ready", axum::routing::get(health::ready))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(service.clone(), observe::observe))
+        .layer(from_fn_with_state(service.door().clone(), observe))
         .with_state(service)
 }
 
@@ -54,15 +53,6 @@ pub fn openapi_document() -> serde_json::Value {
     let mut api = frame();
     let _: Router<Service> = documented().finish_api(&mut api);
     finish(&api)
-}
-
-async fn nothing_here() -> Problem {
-    Problem::new(E::NoSuchResource, "there is nothing at this path")
-}
-
-async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    let detail = format!("{method} is not possible at {}", uri.path());
-    Problem::new(E::WrongMethod, detail)
 }
 
 async fn adapters(_: Caller<Read>, State(service): State<Service>) -> Answer<AdapterList> {

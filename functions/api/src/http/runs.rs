@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::answer::Answer;
 use super::caller::{Caller, Read, Submit};
 use super::extract::{Document, Params, Segments};
-use super::notes::Notes;
 use super::{BASE, Problem, Service, cursor};
 use crate::views::{RunPage, RunView};
 use crate::{RunRequest, SubmitContext, cancel_run, find_run, submit};
+use export_http::Notes;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -57,7 +57,7 @@ pub(super) async fn create(
     let context = SubmitContext {
         idempotency: idempotency(&headers, &request.bytes)?,
         limits: service.limits(caller.tenant()),
-        traceparent: notes.read().traceparent,
+        traceparent: notes.trace(),
     };
     let submitted = submit(
         service.ports(),
@@ -95,7 +95,7 @@ fn idempotency(
         |text: &&str| (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
     match (key.to_str().ok().filter(good), keys.next()) {
         (Some(key), None) => Ok(Some((key.to_owned(), Sha256Digest::of(body)))),
-        _ => Err(Problem::field(
+        _ => Err(super::field(
             "Idempotency-Key",
             "must be one value of 1 to 255 visible ASCII characters",
         )),
@@ -110,7 +110,7 @@ pub(super) async fn list(
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
         let message = format!("must be 1 to {LARGEST_PAGE}");
-        return Err(Problem::field("limit", message));
+        return Err(super::field("limit", message));
     }
     let after = match &query.cursor {
         None => None,
@@ -118,7 +118,7 @@ pub(super) async fn list(
             let id = cursor::decode(&query, text)?;
             let run = id
                 .parse()
-                .map_err(|_| Problem::field("cursor", "is not a cursor that this service gave"))?;
+                .map_err(|_| super::field("cursor", "is not a cursor that this service gave"))?;
             Some(RunKey {
                 tenant: caller.tenant().clone(),
                 run,
@@ -174,6 +174,8 @@ pub(super) async fn retry(
 ) -> Result<Answer<RunView, 202>, Problem> {
     let ports = service.ports();
     let run = find_run(ports, caller.tenant(), &path.id).await?;
-    let run = export_lifecycle::retry(ports, &run.key).await?;
+    let run = export_lifecycle::retry(ports, &run.key)
+        .await
+        .map_err(crate::ApiError::from)?;
     Ok(Answer::new(service.view(&run)))
 }

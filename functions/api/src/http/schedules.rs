@@ -101,7 +101,7 @@ pub(super) async fn list(
         Some(text) => Some(
             cursor::decode(&query, text)?
                 .parse()
-                .map_err(|_| Problem::field("cursor", "is not a cursor that this service gave"))?,
+                .map_err(|_| super::field("cursor", "is not a cursor that this service gave"))?,
         ),
     };
     let ports = service.ports();

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use export_adapter::Registry;
 use export_approval::ApprovalPolicy;
-use export_authority::Verifier;
-use export_authority::keys::JwksSource;
+use export_http::{Authority, Door};
 use export_model::{ErrorCode, Limits, Run, Tenant};
 use export_ports::Ports;
 use export_signing::PublicKey;
@@ -15,14 +14,10 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::Problem;
 use super::feed::Feeds;
-use super::gate::GateQueue;
 use crate::views::RunView;
 
 /// Manifests that are verified at once.
 const VERIFYING: usize = 2;
-
-/// Who may ask, and how that is found out.
-pub type Authority = Verifier<Arc<dyn JwksSource>>;
 
 /// What a host decides about the service.
 #[derive(Clone, Debug, Default)]
@@ -61,9 +56,8 @@ pub struct Service(Arc<Inner>);
 struct Inner {
     ports: Ports,
     registry: Arc<Registry>,
-    authority: Authority,
     config: ServiceConfig,
-    gate: GateQueue,
+    door: Door,
     feeds: Feeds,
     verifying: Semaphore,
     stopping: watch::Sender<bool>,
@@ -79,11 +73,15 @@ impl Service {
         config: ServiceConfig,
     ) -> Self {
         Self(Arc::new(Inner {
-            gate: GateQueue::start(Arc::clone(&ports.gate), Arc::clone(&ports.clock)),
+            door: Door::new(
+                authority,
+                Arc::clone(&ports.gate),
+                Arc::clone(&ports.clock),
+                Arc::clone(&ports.ids),
+            ),
             feeds: Feeds::new(Arc::clone(&ports.state)),
             ports: ports.clone(),
             registry: Arc::clone(registry),
-            authority,
             config,
             verifying: Semaphore::new(VERIFYING),
             stopping: watch::Sender::new(false),
@@ -110,11 +108,11 @@ impl Service {
     }
 
     pub(super) fn authority(&self) -> &Authority {
-        &self.0.authority
+        self.0.door.authority()
     }
 
-    pub(super) fn gate(&self) -> &GateQueue {
-        &self.0.gate
+    pub(super) fn door(&self) -> &Door {
+        &self.0.door
     }
 
     pub(super) fn feeds(&self) -> &Feeds {

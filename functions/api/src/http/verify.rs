@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::caller::{Caller, Read};
-use super::extract::{Params, read, wants};
-use super::{Problem, Service};
+use super::extract::Params;
+use super::{Problem, Service, read, wants};
 
 /// The most bytes of a manifest.
 const MANIFEST_BYTES: usize = 64 << 20;
@@ -79,7 +79,7 @@ fn signature(text: &str) -> Result<Signature, Problem> {
         })
         .and_then(Result::ok)
         .and_then(|der| Signature::from_der(der).ok());
-    decoded.ok_or_else(|| Problem::field("signature", "is not a signature in base64"))
+    decoded.ok_or_else(|| super::field("signature", "is not a signature in base64"))
 }
 
 fn judge(manifest: &[u8], signature: &Signature, keys: &[PublicKey]) -> Verdict {

@@ -22,7 +22,17 @@ pub(crate) struct Served<'a> {
 impl<'a> Served<'a> {
     /// Starts it; gives control when it says that it serves.
     pub(crate) fn start(world: &'a World, args: &[&str]) -> Self {
-        let mut all = vec!["serve", "--listen", "127.0.0.1:0", "--json", "--quiet"];
+        Self::command_of(world, &["serve"], "127.0.0.1:0", args)
+    }
+
+    /// Starts `ledger serve` likewise.
+    pub(crate) fn ledger(world: &'a World, listen: &str, args: &[&str]) -> Self {
+        Self::command_of(world, &["ledger", "serve"], listen, args)
+    }
+
+    fn command_of(world: &'a World, command: &[&str], listen: &str, args: &[&str]) -> Self {
+        let mut all = command.to_vec();
+        all.extend(["--listen", listen, "--json", "--quiet"]);
         all.extend(args);
         let mut child = world
             .command(all)

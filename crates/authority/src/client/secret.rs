@@ -7,15 +7,18 @@ use zeroize::Zeroizing;
 
 /// A token or a private key: wiped when dropped, and without a `Debug` form that tells it.
 #[derive(Clone)]
-pub(crate) struct Secret(Zeroizing<String>);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    pub(crate) fn new(text: String) -> Self {
+    /// Keeps a text from being shown.
+    #[must_use]
+    pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
     /// The text, for where it has to be sent or stored.
-    pub(crate) fn expose(&self) -> &str {
+    #[must_use]
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }

@@ -23,11 +23,11 @@ struct Waiting {
 
 /// The way through the gate. Clones share it.
 #[derive(Clone)]
-pub(super) struct GateQueue(mpsc::Sender<Waiting>);
+pub(crate) struct GateQueue(mpsc::Sender<Waiting>);
 
 impl GateQueue {
     /// Starts the task that writes; it ends with the last clone.
-    pub(super) fn start(gate: Arc<dyn Gate>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn start(gate: Arc<dyn Gate>, clock: Arc<dyn Clock>) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
         tokio::spawn(write(gate, clock, receiver));
         Self(sender)
@@ -37,7 +37,7 @@ impl GateQueue {
     ///
     /// # Errors
     /// When the store cannot be asked.
-    pub(super) async fn enter(&self, entry: Entry) -> Result<Entered, PortError> {
+    pub(crate) async fn enter(&self, entry: Entry) -> Result<Entered, PortError> {
         let gone = || PortError::new(PortErrorKind::Unavailable, "asking the gate");
         let (answer, answered) = oneshot::channel();
         self.0

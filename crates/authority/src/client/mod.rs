@@ -1,4 +1,16 @@
-//! The client's side: a key of its own, and a new proof for each request.
+//! The client's side: a key of its own, a token that is bound to it, and a new proof for each request.
+
+#[cfg(feature = "http")]
+mod connections;
+#[cfg(feature = "http")]
+mod grant;
+mod secret;
+
+#[cfg(feature = "http")]
+pub use connections::{Patience, connections, is_loopback, lost};
+#[cfg(feature = "http")]
+pub use grant::{ClientGrant, GivenToken, NoToken, ask_for_token};
+pub use secret::Secret;
 
 use export_model::{Sha256Digest, Timestamp};
 use serde_json::json;

@@ -12,22 +12,18 @@ use axum::middleware::Next;
 use axum::response::Response;
 use export_model::{QuotaState, Sha256Digest, Timestamp};
 
-use super::notes::Notes;
-use super::problem::seconds_until;
-use super::{Problem, Service};
+use crate::notes::Notes;
+use crate::problem::seconds_until;
+use crate::{Door, Problem};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NOSNIFF: HeaderName = HeaderName::from_static("x-content-type-options");
 
 /// Answers a request and says so.
-pub(super) async fn observe(
-    State(service): State<Service>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub async fn observe(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
-    let trace = Trace::of(&request, &service.ports().ids.token());
+    let trace = Trace::of(&request, &door.token());
     let notes = Notes::default();
     notes.traceparent(&trace.parent);
     request.extensions_mut().insert(notes.clone());
@@ -41,7 +37,7 @@ pub(super) async fn observe(
     let mut response = next.run(request).await;
 
     let noted = notes.read();
-    let now = service.ports().clock.now();
+    let now = door.now();
     let mut quota = noted.quota;
     let mut error_code = "";
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {

@@ -4,16 +4,14 @@
 //! way out, where the request is still known.
 
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use export_authority::Denied;
 use export_model::{ErrorCode, FieldError, QuotaState, Timestamp};
 use export_ports::PortError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::ApiError;
 
 /// Where the catalogue of error codes is published.
 const CATALOGUE: &str = "https://export-center.dev/docs/errors#";
@@ -88,17 +86,34 @@ impl Problem {
         self
     }
 
-    /// A request with one wrong member.
-    pub fn field(field: &str, message: impl Into<String>) -> Self {
-        ApiError::invalid(vec![FieldError {
-            field: field.to_owned(),
-            message: message.into(),
-        }])
-        .into()
+    /// A refusal in whose place only the log says what happened, where it is the service's own
+    /// failure: paths and stores are nobody else's business.
+    pub fn failed(code: ErrorCode, detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(code, detail);
+        if problem.status.is_server_error() {
+            tracing::error!(error_code = %problem.code, "a request failed: {}", problem.detail);
+            problem.detail = problem.code.meaning().to_owned();
+            if problem.status == StatusCode::SERVICE_UNAVAILABLE {
+                problem = problem.with_header(RETRY_AFTER, "2");
+            }
+        }
+        problem
+    }
+
+    /// A request with wrong members.
+    #[must_use]
+    pub fn invalid(fields: Vec<FieldError>) -> Self {
+        let detail: Vec<_> = fields
+            .iter()
+            .map(|error| format!("{} {}", error.field, error.message))
+            .collect();
+        let mut problem = Self::new(ErrorCode::InvalidRequest, detail.join("; "));
+        problem.fields = fields;
+        problem
     }
 
     /// The document for a request of `path`.
-    pub(super) fn document(&self, path: &str, request_id: &str) -> ProblemDocument {
+    pub(crate) fn document(&self, path: &str, request_id: &str) -> ProblemDocument {
         ProblemDocument {
             kind: format!("{CATALOGUE}{}", self.code.as_str().to_ascii_lowercase()),
             title: self
@@ -116,32 +131,9 @@ impl Problem {
     }
 }
 
-impl From<ApiError> for Problem {
-    fn from(error: ApiError) -> Self {
-        let mut problem = Self::new(error.code, error.detail);
-        problem.fields = error.fields;
-        problem.quota = error.quota;
-        if problem.status.is_server_error() {
-            // What failed inside is for the log; its paths and stores are nobody else's.
-            tracing::error!(error_code = %problem.code, "a request failed: {}", problem.detail);
-            problem.detail = problem.code.meaning().to_owned();
-            if problem.status == StatusCode::SERVICE_UNAVAILABLE {
-                problem = problem.with_header(RETRY_AFTER, "2");
-            }
-        }
-        problem
-    }
-}
-
 impl From<PortError> for Problem {
     fn from(error: PortError) -> Self {
-        ApiError::from(error).into()
-    }
-}
-
-impl From<export_lifecycle::PhaseError> for Problem {
-    fn from(error: export_lifecycle::PhaseError) -> Self {
-        ApiError::from(error).into()
+        Self::failed(error.code(), error.to_string())
     }
 }
 
@@ -177,7 +169,7 @@ impl IntoResponse for Problem {
 }
 
 /// The media type of a problem document.
-pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// The status that a code means over HTTP.
 #[must_use]
@@ -235,6 +227,17 @@ pub fn status(code: ErrorCode) -> StatusCode {
 }
 
 /// Whole seconds from `now` to `then`, at least one.
-pub(super) fn seconds_until(now: Timestamp, then: Timestamp) -> u64 {
+pub(crate) fn seconds_until(now: Timestamp, then: Timestamp) -> u64 {
     then.millis_since(now).div_ceil(1_000).max(1)
+}
+
+/// The refusal of a path at which there is nothing.
+pub async fn nothing_here() -> Problem {
+    Problem::new(ErrorCode::NoSuchResource, "there is nothing at this path")
+}
+
+/// The refusal of a method that a path does not have.
+pub async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{method} is not possible at {}", uri.path());
+    Problem::new(ErrorCode::WrongMethod, detail)
 }

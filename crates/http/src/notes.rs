@@ -7,37 +7,37 @@ use export_model::{QuotaState, Tenant};
 
 /// Notes of one request. Clones share them.
 #[derive(Clone, Default)]
-pub(super) struct Notes(Arc<Mutex<Noted>>);
+pub struct Notes(Arc<Mutex<Noted>>);
 
 #[derive(Clone, Default)]
-pub(super) struct Noted {
-    pub(super) tenant: Option<Tenant>,
-    pub(super) subject: Option<String>,
+pub(crate) struct Noted {
+    pub(crate) tenant: Option<Tenant>,
+    pub(crate) subject: Option<String>,
     /// The tightest quota that applied.
-    pub(super) quota: Option<QuotaState>,
+    pub(crate) quota: Option<QuotaState>,
     /// The trace context to hand on, `traceparent` (W3C Trace Context §3.2).
-    pub(super) traceparent: Option<String>,
+    pub(crate) traceparent: Option<String>,
 }
 
 impl Notes {
     /// The notes that a request carries; new ones where it carries none.
-    pub(super) fn of(extensions: &Extensions) -> Self {
+    pub(crate) fn of(extensions: &Extensions) -> Self {
         extensions.get::<Self>().cloned().unwrap_or_default()
     }
 
-    pub(super) fn caller(&self, tenant: &Tenant, subject: &str) {
+    pub(crate) fn caller(&self, tenant: &Tenant, subject: &str) {
         self.change(|noted| {
             noted.tenant = Some(tenant.clone());
             noted.subject = Some(subject.to_owned());
         });
     }
 
-    pub(super) fn traceparent(&self, value: &str) {
+    pub(crate) fn traceparent(&self, value: &str) {
         self.change(|noted| noted.traceparent = Some(value.to_owned()));
     }
 
     /// Notes a quota; of several the one of which the smallest share is left stays.
-    pub(super) fn quota(&self, state: QuotaState) {
+    pub fn quota(&self, state: QuotaState) {
         self.change(|noted| {
             // Shares compared without division: r1/l1 < r2/l2.
             let share =
@@ -52,7 +52,13 @@ impl Notes {
         });
     }
 
-    pub(super) fn read(&self) -> Noted {
+    /// The trace context to hand on, `traceparent` (W3C Trace Context §3.2).
+    #[must_use]
+    pub fn trace(&self) -> Option<String> {
+        self.read().traceparent
+    }
+
+    pub(crate) fn read(&self) -> Noted {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
