@@ -27,7 +27,7 @@ use crate::call::{collection, durable};
 use crate::failure::{code, failed, is_duplicate, is_write_conflict, refused};
 
 /// How often a transaction is begun again at most.
-const AGAIN: u32 = 5;
+const AGAIN: u32 = 7;
 /// For how long a transaction is begun again, and an unknown outcome is asked for.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest pause before the first repetition; it doubles with each.

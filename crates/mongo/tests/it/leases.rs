@@ -80,30 +80,23 @@ async fn a_lease_is_renewed_while_it_is_checked() {
         let mut work = leased(&Work::new(&run.tenant, id.clone(), Timestamp(0)), "ours");
         let row = Transaction::new(&run.tenant).put(Row::Work(work.clone()));
         store.commit(row).await.unwrap();
-        let checking = {
-            let (store, run, id) = (Arc::clone(&store), run.clone(), id.clone());
-            tokio::spawn(async move {
-                for seq in 1..=30 {
-                    let event = Event {
-                        run: run.clone(),
-                        seq,
-                        at: Timestamp(0),
-                        body: EventBody::Swept { objects: 0 },
-                    };
-                    let under = Transaction::new(&run.tenant)
-                        .and(Write::RequireLease(id.clone(), "ours".to_owned()))
-                        .and(Write::Event(event));
-                    store.commit(under).await.unwrap();
-                }
-            })
-        };
         for rev in 1..=30 {
+            let event = Event {
+                run: run.clone(),
+                seq: rev,
+                at: Timestamp(0),
+                body: EventBody::Swept { objects: 0 },
+            };
+            let under = Transaction::new(&run.tenant)
+                .and(Write::RequireLease(id.clone(), "ours".to_owned()))
+                .and(Write::Event(event));
             work.rev = rev;
             work.due_at = Timestamp(i64::try_from(rev).unwrap());
-            let row = Transaction::new(&run.tenant).put(Row::Work(work.clone()));
-            store.commit(row).await.unwrap();
+            let renewed = Transaction::new(&run.tenant).put(Row::Work(work.clone()));
+            let (checked, renewed) = tokio::join!(store.commit(under), store.commit(renewed));
+            checked.unwrap();
+            renewed.unwrap();
         }
-        checking.await.unwrap();
         let stored = store.work(&run.tenant, &id).await.unwrap().unwrap();
         assert_eq!(stored.rev, 31);
     })
