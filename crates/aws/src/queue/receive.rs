@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message as Raw, MessageSystemAttributeName};
 use export_model::{Message, Phase};
-use export_ports::{Delivery, PortError};
+use export_ports::{Delivery, PortError, Queue as _};
 use tokio::time::Instant;
 
 use super::{LONGEST_VISIBILITY, SqsQueue, seconds};
