@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use export_embedded::Home;
 use export_model::{ErrorCode, Run, Tenant};
-use export_ports::{LedgerWriter, Objects, Ports};
+use export_ports::{Importer, LedgerWriter, Objects, Ports};
 
 use crate::failure::Failed;
 use crate::host::HostConfig;
@@ -39,6 +39,8 @@ pub(crate) struct Backends {
     home: Option<Home>,
     /// The ledger, where it can tell what it holds.
     books: Option<Arc<dyn LedgerWriter>>,
+    /// The ledger, where it can be filled.
+    importer: Option<Arc<dyn Importer>>,
     /// The home's key, where that signs.
     signer: Option<Arc<HomeSigner>>,
     has_objects: bool,
@@ -71,12 +73,13 @@ impl Settings {
         let stack = export_stack::open(settings, &clock, &ids).await?;
         let parts = stack.names().join(", ");
         if stack.is_whole() {
-            let books = stack.books.clone();
+            let (books, importer) = (stack.books.clone(), stack.importer.clone());
             let ports = stack.into_ports(clock, ids)?;
             return Ok(Some(Backends {
                 ports,
                 home: None,
                 books,
+                importer,
                 signer: None,
                 has_objects: false,
                 is_shared: true,
@@ -89,6 +92,7 @@ impl Settings {
         }
         if stack.ledger.is_some() {
             backends.books = stack.books.clone();
+            backends.importer = stack.importer.clone();
         }
         backends.has_objects = stack.objects.is_none();
         backends.is_shared = stack.state.is_some() || stack.queue.is_some();
@@ -117,6 +121,7 @@ impl Backends {
         Ok(Self {
             ports,
             books: Some(home.ledger()),
+            importer: Some(home.ledger()),
             home: Some(home),
             signer: Some(signer),
             has_objects: true,
@@ -142,6 +147,14 @@ impl Backends {
     /// Which parts are a stack's, in words; none where all are the home's.
     pub(crate) fn stack_parts(&self) -> Option<&str> {
         self.stack_parts.as_deref()
+    }
+
+    /// The ledger, to fill it.
+    pub(crate) fn importer(&self) -> Result<&Arc<dyn Importer>, Failed> {
+        self.importer.as_ref().ok_or_else(|| {
+            let detail = "this ledger is filled where it is, and only read from here";
+            Failed::new(ErrorCode::Configuration, detail)
+        })
     }
 
     /// The ledger, to ask what it holds.

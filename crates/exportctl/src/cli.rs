@@ -213,6 +213,10 @@ pub(crate) struct ImportArgs {
     /// The documents' format: auto, ledger, osv, cyclonedx, spdx, openvex or csaf
     #[arg(long, default_value = "auto")]
     pub(crate) format: String,
+    /// Fill the ledger of this MongoDB instead (mongodb://…, with the database's name)
+    #[cfg(feature = "stack")]
+    #[arg(long, value_name = "URI")]
+    pub(crate) to: Option<String>,
     /// What to import
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,

@@ -43,6 +43,9 @@ pub(crate) struct HostConfig {
     look: Duration,
     /// Whether to send again, at the start, what nobody alive is doing.
     recover: bool,
+    /// Whether a store that cannot be written to, or is damaged, ends the host: a home is one thing
+    /// and will not get better. Of a stack one document may be damaged, or one bucket read-only.
+    gives_up: bool,
 }
 
 impl HostConfig {
@@ -55,6 +58,7 @@ impl HostConfig {
             wait: Duration::from_secs(5),
             look: Duration::from_millis(10),
             recover: true,
+            gives_up: true,
         }
     }
 
@@ -68,6 +72,7 @@ impl HostConfig {
             wait: Duration::from_secs(10),
             look: Duration::from_millis(250),
             recover: false,
+            gives_up: false,
             ..Self::home(workers)
         }
     }
@@ -88,6 +93,7 @@ struct Worker {
     frames: Arc<FramePool>,
     fatal: Arc<Mutex<Option<Failed>>>,
     wait: Duration,
+    gives_up: bool,
 }
 
 impl Host {
@@ -106,6 +112,7 @@ impl Host {
             frames: Arc::new(FramePool::new(cores)),
             fatal: Arc::clone(&fatal),
             wait: config.wait,
+            gives_up: config.gives_up,
         };
         if config.recover {
             recover(ports).await?;
@@ -297,7 +304,7 @@ impl Worker {
 
     /// A home that cannot be written to will not get better by trying again.
     fn give_up(&self, error: PhaseError) -> bool {
-        let hopeless = match &error {
+        let hopeless = self.gives_up && match &error {
             PhaseError::Port(error) => matches!(
                 error.kind(),
                 PortErrorKind::Full

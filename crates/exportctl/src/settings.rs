@@ -93,6 +93,15 @@ impl Settings {
         })
     }
 
+    /// Whether anything of a stack is named.
+    pub(crate) fn names_stack(&self) -> bool {
+        #[cfg(feature = "stack")]
+        let named = export_stack::names_any(&self.stack);
+        #[cfg(not(feature = "stack"))]
+        let named = false;
+        named
+    }
+
     /// What is set of a stack.
     #[cfg(feature = "stack")]
     pub(crate) fn stack(&self) -> &export_stack::Settings {

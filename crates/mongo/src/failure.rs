@@ -46,6 +46,11 @@ pub(crate) fn is_write_conflict(code: i32) -> bool {
     code == WRITE_CONFLICT
 }
 
+/// Whether a write met another one.
+pub(crate) fn met_another(error: &Error) -> bool {
+    code(error).is_some_and(is_write_conflict)
+}
+
 /// Whether a collection was there already.
 pub(crate) fn is_there(error: &Error) -> bool {
     code(error) == Some(NAMESPACE_EXISTS)

@@ -68,7 +68,7 @@ pub async fn migrate(database: &Database) -> Result<(), PortError> {
                 .map_err(|error| failed(doing, error))?;
             tracing::info!(version, "the database was migrated");
         }
-        Ok(())
+        crate::ledger::migrate(&database).await
     })
     .await?
 }

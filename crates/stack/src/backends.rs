@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use export_ports::{
-    Clock, Evidence, Gate, Ids, LedgerWriter, Liveness, Objects, PolicyEngine, PortError,
+    Clock, Evidence, Gate, Ids, Importer, LedgerWriter, Liveness, Objects, PolicyEngine, PortError,
     PortErrorKind, Ports, Queue, Signer, State,
 };
 
@@ -28,6 +28,8 @@ pub struct Backends {
     pub signer: Option<Arc<dyn Signer>>,
     /// The ledger, where it can tell what it holds.
     pub books: Option<Arc<dyn LedgerWriter>>,
+    /// The ledger, where it can be filled.
+    pub importer: Option<Arc<dyn Importer>>,
     /// How long leases stand.
     pub lease: Duration,
 }

@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 
 use crate::settings::{InvalidSettings, Settings};
 
-const DATABASE: &str = "export_center";
+/// The database's name where none is set.
+pub const DATABASE: &str = "export_center";
 const LEASE_SECONDS: u64 = 60;
 
 /// Where evidence is read.

@@ -5,11 +5,13 @@
 
 mod backends;
 mod chosen;
+mod evidence;
 mod liveness;
 mod open;
 mod settings;
 
 pub use backends::Backends;
+pub use chosen::DATABASE;
 pub use liveness::Presumed;
 pub use open::{database, names_any, open, validate_whole};
 pub use settings::{InvalidSettings, SETTINGS, Setting, Settings};

@@ -8,8 +8,8 @@ use export_aws::{
 };
 use export_mongo::{MongoGate, MongoLedger, MongoState};
 use export_ports::{
-    Clock, Evidence, Gate, Ids, LedgerWriter, Objects, PolicyEngine, PortError, PortErrorKind,
-    Queue, Signer, State,
+    BatchImporter, Clock, Evidence, Gate, Ids, Importer, LedgerWriter, Objects, PolicyEngine,
+    PortError, PortErrorKind, Queue, Signer, State,
 };
 use mongodb::Database;
 
@@ -99,7 +99,11 @@ pub async fn open(
         Some(Place::Http(url)) => Some(remote(url, &chosen, clock, ids)?),
     };
     let books: Option<Arc<dyn LedgerWriter>> = match &chosen.ledger {
-        Some(Place::Mongodb) => ledger.map(|ledger| ledger as _),
+        Some(Place::Mongodb) => ledger.clone().map(|ledger| ledger as _),
+        _ => None,
+    };
+    let importer: Option<Arc<dyn Importer>> = match (&chosen.ledger, ledger) {
+        (Some(Place::Mongodb), Some(ledger)) => Some(Arc::new(BatchImporter(ledger))),
         _ => None,
     };
     Ok(Backends {
@@ -111,6 +115,7 @@ pub async fn open(
         policy,
         signer,
         books,
+        importer,
         lease: chosen.lease,
     })
 }

@@ -4,7 +4,6 @@ use export_canonical::record::Limits;
 use export_intake::admit;
 use export_intake::generate::generate;
 use export_model::ErrorCode;
-use export_ports::LedgerWriter;
 use serde_json::json;
 
 use super::import;
@@ -28,7 +27,7 @@ pub(super) async fn execute(
             tenant,
         } => {
             let tenant = importing_tenant(tenant.as_deref())?;
-            let home = settings.open_home()?;
+            let backends = settings.backends().await?;
             let owner = tenant.clone();
             let make = move |batches: &mut import::Batches| {
                 let mut bytes = 0;
@@ -40,7 +39,8 @@ pub(super) async fn execute(
                 }
                 Ok(bytes)
             };
-            let (bytes, _, imported) = import::store(&home, home.clock().now(), make).await?;
+            let (bytes, _, imported) =
+                import::store(&**backends.importer()?, backends.ports.clock.now(), make).await?;
             let appended = imported.records;
             let text = format!(
                 "made {} records ({}) for {tenant}: {} new, {} already there",
@@ -64,11 +64,16 @@ pub(super) async fn execute(
 }
 
 async fn stats(settings: &Settings, output: &Output) -> Result<u8, Failed> {
-    let Some(path) = settings.existing_home() else {
+    if settings.existing_home().is_none() && !settings.names_stack() {
         let detail = format!("there is no home at {}", settings.home_path()?.display());
         return Err(Failed::new(ErrorCode::Io, detail));
+    }
+    let backends = settings.backends().await?;
+    let stats = backends.books()?.stats().await?;
+    let place = match backends.home() {
+        Some(home) => home.path().display().to_string(),
+        None => "the stack's ledger".to_owned(),
     };
-    let stats = settings.open_home()?.ledger().stats().await?;
     let header = ["TENANT", "KIND", "SOURCE", "RECORDS", "SUPERSEDED", "BYTES"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     let (mut records, mut bytes) = (0, 0);
@@ -86,7 +91,7 @@ async fn stats(settings: &Settings, output: &Output) -> Result<u8, Failed> {
     }
     let mut text = format!(
         "{}: {} records, {}, watermark {}\n{}",
-        path.display(),
+        place,
         grouped(records),
         size(bytes),
         stats.watermark,

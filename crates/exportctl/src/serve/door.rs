@@ -50,7 +50,6 @@ impl Offered {
     pub(super) fn names(self) -> Vec<&'static str> {
         self.scopes.iter().map(|scope| scope.as_str()).collect()
     }
-
 }
 
 /// A place to serve at.

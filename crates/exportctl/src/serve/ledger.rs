@@ -56,9 +56,7 @@ pub(crate) async fn execute(
     output.result(&text, &value);
 
     let (stopping, stopped) = watch::channel(false);
-    let router = router(service)
-        .merge(served.metadata)
-        .merge(served.beside);
+    let router = router(service).merge(served.metadata).merge(served.beside);
     let serving = tokio::spawn(listener::serve(served.listener, router, stopped));
     let fatal = stop::wait(None).await;
     output.note("stopping: what has begun is finished, nothing new is begun");

@@ -11,6 +11,7 @@ mod damage;
 mod events;
 mod indexes;
 mod leases;
+mod ledger;
 mod lost_answer;
 mod migration;
 mod restart;
