@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub const BASE: &str = "/evidence/v1";
 
 /// The media type of a page.
+#[cfg(feature = "server")]
 pub(crate) const NDJSON: &str = "application/x-ndjson";
 /// The media type of parameters in a body.
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";

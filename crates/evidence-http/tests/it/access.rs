@@ -147,6 +147,24 @@ async fn a_token_that_is_not_good_is_replaced_or_given_up() {
     }
 }
 
+/// Counts how often it is asked.
+struct Counted {
+    tokens: FileToken,
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl TokenSource for Counted {
+    async fn token(
+        &self,
+        tenant: &Tenant,
+        refused: Option<&AccessToken>,
+    ) -> Result<AccessToken, PortError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.tokens.token(tenant, refused).await
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_in_a_file_is_read_again() {
     let world = World::new();
@@ -163,17 +181,25 @@ async fn a_token_in_a_file_is_read_again() {
     };
     let template = folder.path().join("{tenant}.json");
     let tokens = FileToken::new(template.to_str().unwrap());
-    let ledger = client(&settings(&served.url), Arc::new(tokens.clone()));
+    let counted = Arc::new(Counted {
+        tokens: tokens.clone(),
+        asked: AtomicUsize::new(0),
+    });
+    let ledger = client(
+        &settings(&served.url),
+        Arc::clone(&counted) as Arc<dyn TokenSource>,
+    );
     write(0);
     assert_eq!(ledger.index(&everything(), None, 2).await.unwrap().len(), 2);
     // It has ended, and somebody replaces it while the read waits for that.
     write(7_200_000);
     let after = records[1].position.clone();
+    let asked = counted.asked.load(Ordering::SeqCst);
     let reading = {
         let ledger = ledger.clone();
         tokio::spawn(async move { ledger.index(&everything(), Some(&after), 2).await })
     };
-    while world.home.clock().now().0 % 50 != 0 {
+    while counted.asked.load(Ordering::SeqCst) < asked + 2 {
         tokio::task::yield_now().await;
     }
     write(0);

@@ -5,7 +5,7 @@ use std::path::Path;
 use export_authority::client::Secret;
 use export_host::SystemClock;
 use export_model::{AdmittedRecord, Kind, PolicySnapshot, Position, Sha256Digest, Timestamp};
-use export_ports::{Clock as _, Ids as _, LedgerWriter as _, PolicyWriter as _};
+use export_ports::{Clock as _, LedgerWriter as _, PolicyWriter as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
