@@ -24,13 +24,13 @@ fn build(settings: AwsSettings) {
         queue: "https://sqs.eu-central-1.amazonaws.com/1/plan".to_owned(),
         dead: None,
     };
-    aws.queue(QueueUrls {
+    let _queue = aws.queue(QueueUrls {
         plan: url(),
         adapter: url(),
         sign: url(),
         distribute: url(),
     });
-    aws.signer(KmsKeyUri::parse("awskms:///alias/export").unwrap());
+    let _signer = aws.signer(KmsKeyUri::parse("awskms:///alias/export").unwrap());
 }
 
 #[test]

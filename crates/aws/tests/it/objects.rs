@@ -210,6 +210,7 @@ async fn completing_never_replaces() {
         complete(&mine).await.unwrap();
         // What has the same bytes is as good as its own.
         complete(&same).await.unwrap();
+        assert_eq!(bucket.uploads().await, 1, "only the other is left");
         let error = complete(&other).await.unwrap_err();
         assert_eq!(error.kind(), PortErrorKind::AlreadyExists);
         let error = objects.resume(&other).await.map(|_| ()).unwrap_err();
