@@ -33,8 +33,11 @@ pub(super) async fn receive(
     let deadline = Instant::now() + wait;
     // Hidden for no time, a message would be received again at once.
     let visibility = seconds(visibility.min(LONGEST_VISIBILITY)).max(1);
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
     let mut early = 0;
-    while limit > 0 {
+    loop {
         let asked = Instant::now();
         let left = deadline.saturating_duration_since(asked);
         let found = poll(queue, queue.url(phase), limit, visibility, left).await?;
@@ -50,10 +53,9 @@ pub(super) async fn receive(
             early += 1;
         }
         if early > MAX_EARLY || (is_empty && Instant::now() >= deadline) {
-            break;
+            return Ok(Vec::new());
         }
     }
-    Ok(Vec::new())
 }
 
 /// Asks once for up to `limit` messages, and waits for up to `wait` for the first.
