@@ -76,6 +76,7 @@ fn judge(access: Access, code: &str, status: u16) -> (PortErrorKind, &'static st
         | "InvalidClientTokenId"
         | "InvalidSignatureException"
         | "InvalidToken"
+        | "InvalidTokenId"
         | "MissingAuthenticationToken"
         | "SignatureDoesNotMatch"
         | "UnrecognizedClientException" => (

@@ -170,14 +170,18 @@ impl S3Upload {
         let Err(error) = completed else {
             return Ok(());
         };
+        let error = failed(Access::Write, self.doing("completing"), &error);
+        if error.kind() == PortErrorKind::AlreadyExists {
+            // It can never be completed. Where this fails a sweep removes it.
+            let _ = self.forget().await;
+        }
         // An answer may have been lost: what was to be made may be there already, made by the
         // request before this one. `NotFound` then says that the upload is complete and gone.
-        let error = failed(Access::Write, self.doing("completing"), &error);
-        if matches!(
+        let is_refused = matches!(
             error.kind(),
             PortErrorKind::ReadOnly | PortErrorKind::Invalid
-        ) || !self.is_there().await?
-        {
+        );
+        if is_refused || !self.is_there().await? {
             return Err(error);
         }
         Ok(())
@@ -264,13 +268,7 @@ impl Upload for S3Upload {
             // S3 completes nothing without a part; an empty object has one empty part.
             self.write(Bytes::new()).await?;
         }
-        if let Err(error) = self.finish().await {
-            if error.kind() == PortErrorKind::AlreadyExists {
-                // It can never be completed. Where this fails a sweep removes it.
-                let _ = self.forget().await;
-            }
-            return Err(error);
-        }
+        self.finish().await?;
         Ok(ObjectMeta {
             size: self.state.size(),
             key: self.state.key,

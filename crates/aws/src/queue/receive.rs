@@ -13,6 +13,13 @@ use crate::failure::{Access, failed};
 /// The most messages that SQS gives at once.
 pub(super) const BATCH: usize = 10;
 
+/// How often a poll that was to wait may find nothing at once before it is believed. LocalStack ends
+/// a poll that has moved a message to the dead letters; whoever waits would miss what comes next.
+const MAX_EARLY: u32 = 10;
+
+/// How soon "at once" is. No poll is asked to wait for less than a second.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
 /// The longest that SQS waits for a message.
 const LONGEST_POLL: Duration = Duration::from_secs(20);
 
@@ -26,19 +33,27 @@ pub(super) async fn receive(
     let deadline = Instant::now() + wait;
     // Hidden for no time, a message would be received again at once.
     let visibility = seconds(visibility.min(LONGEST_VISIBILITY)).max(1);
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let mut early = 0;
     loop {
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
+        let asked = Instant::now();
+        let left = deadline.saturating_duration_since(asked);
         let found = poll(queue, queue.url(phase), limit, visibility, left).await?;
-        let looked_last = found.is_empty() && left <= LONGEST_POLL;
+        let is_empty = found.is_empty();
         let mut deliveries = Vec::with_capacity(found.len());
         for raw in found {
             deliveries.extend(delivery(queue, phase, raw).await);
         }
-        if looked_last || !deliveries.is_empty() {
+        if !deliveries.is_empty() {
             return Ok(deliveries);
+        }
+        if is_empty && asked.elapsed() < left.min(AT_ONCE) {
+            early += 1;
+        }
+        if early > MAX_EARLY || (is_empty && Instant::now() >= deadline) {
+            return Ok(Vec::new());
         }
     }
 }

@@ -8,7 +8,7 @@ use export_aws::{Aws, Bucket};
 use export_model::ObjectPrefix;
 use export_ports::{Objects, PortErrorKind, UploadState, conformance};
 
-use crate::proxy::{Proxy, Weather};
+use crate::proxy::{Meant, Proxy, Weather};
 use crate::world::{OwnBucket, Store, key, run};
 
 const PART: usize = 5 << 20;
@@ -126,7 +126,7 @@ async fn a_lost_answer_finds_its_own_object() {
     for store in Store::all("lost answers") {
         let bucket = store.bucket().await.versioned().await;
         // Each kind of request whose answer may be lost.
-        let requests: [(&str, fn(&str) -> bool); 4] = [
+        let requests: [(&str, Meant); 4] = [
             ("begin", |line| line.contains("?uploads")),
             ("part", |line| line.contains("partNumber=2")),
             ("complete", is_complete),
@@ -210,6 +210,7 @@ async fn completing_never_replaces() {
         complete(&mine).await.unwrap();
         // What has the same bytes is as good as its own.
         complete(&same).await.unwrap();
+        assert_eq!(bucket.uploads().await, 1, "only the other is left");
         let error = complete(&other).await.unwrap_err();
         assert_eq!(error.kind(), PortErrorKind::AlreadyExists);
         let error = objects.resume(&other).await.map(|_| ()).unwrap_err();

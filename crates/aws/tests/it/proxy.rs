@@ -11,12 +11,15 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+/// Whether a request is meant, by its first line.
+pub(crate) type Meant = fn(&str) -> bool;
+
 /// What happens to the connections of a proxy.
 #[derive(Clone, Debug)]
 pub(crate) enum Weather {
     /// Requests are forwarded, but the answer to one whose first line is such is thrown away, and
     /// the connection closed.
-    LosesAnswerTo(fn(&str) -> bool),
+    LosesAnswerTo(Meant),
     /// Answers break off after so many bytes.
     BreaksOffAfter(usize),
     /// Nothing is ever answered.
@@ -115,7 +118,7 @@ async fn connection(
         }
         Weather::Answers(answer) if turns.take() => {
             let mut some = vec![0; 64 << 10];
-            from_client.read(&mut some).await?;
+            let _ = from_client.read(&mut some).await?;
             to_client.write_all(answer.as_bytes()).await?;
             return to_client.shutdown().await;
         }
@@ -141,7 +144,7 @@ async fn connection(
 async fn requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    loses: Option<fn(&str) -> bool>,
+    loses: Option<Meant>,
     turns: Turns,
     tell: tokio::sync::watch::Sender<bool>,
 ) -> std::io::Result<()> {
