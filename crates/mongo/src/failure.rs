@@ -23,6 +23,16 @@ pub(crate) fn is_duplicate(error: &Error) -> bool {
     code(error) == Some(DUPLICATE_KEY)
 }
 
+/// Whether a write met another one.
+pub(crate) fn is_write_conflict(error: &Error) -> bool {
+    code(error) == Some(WRITE_CONFLICT)
+}
+
+/// Whether a validator refused a document.
+pub(crate) fn is_invalid(error: &Error) -> bool {
+    code(error) == Some(DOCUMENT_VALIDATION)
+}
+
 fn code(error: &Error) -> Option<i32> {
     match error.kind.as_ref() {
         ErrorKind::Command(command) => Some(command.code),

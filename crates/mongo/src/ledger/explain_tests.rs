@@ -1,0 +1,199 @@
+//! The plans that the server makes for the ledger's queries.
+
+use export_model::{
+    CompiledSelectors, Criteria, Kind, Position, ProductPattern, RecordedWindow, Revisions,
+    Timestamp,
+};
+use export_ports::Scan;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, Document, doc};
+
+use super::schema::ENTRIES;
+use super::walk::{Query, Range, Walk, canonical_order};
+use super::{MongoLedger, Store};
+
+/// The stages of a plan and the indexes that it reads.
+#[derive(Debug, Default)]
+struct Stages {
+    stages: Vec<String>,
+    indexes: Vec<String>,
+}
+
+impl Stages {
+    fn read(&mut self, plan: &Bson) {
+        match plan {
+            Bson::Document(stage) => {
+                if let Ok(name) = stage.get_str("stage") {
+                    self.stages.push(name.to_owned());
+                }
+                if let Ok(name) = stage.get_str("indexName") {
+                    self.indexes.push(name.to_owned());
+                }
+                stage.iter().for_each(|(_, inner)| self.read(inner));
+            }
+            Bson::Array(inner) => inner.iter().for_each(|plan| self.read(plan)),
+            _ => {}
+        }
+    }
+}
+
+async fn explain(store: &Store, query: Query) -> Option<Stages> {
+    let mut find = doc! {
+        "find": ENTRIES,
+        "filter": query.filter,
+        "projection": query.projection,
+        "sort": canonical_order(),
+        "limit": 10,
+    };
+    if let Some(index) = query.index {
+        find.insert("hint", index);
+    }
+    let answer: Document = store
+        .database
+        .run_command(doc! { "explain": find, "verbosity": "queryPlanner" })
+        .await
+        .ok()?;
+    let plan = answer.get_document("queryPlanner").ok()?;
+    let mut stages = Stages::default();
+    stages.read(plan.get("winningPlan")?);
+    Some(stages)
+}
+
+/// Each query of a walk, at its beginning and when it goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_query_reads_the_index_that_is_meant_for_it() {
+    let Ok(uri) = std::env::var("MONGODB_URI") else {
+        println!("skipped: plans of the ledger's queries: MONGODB_URI is not set");
+        return;
+    };
+    let client = crate::connect(&uri).await.unwrap();
+    let database = client.database(&format!("ledger_{}", ObjectId::new().to_hex()));
+    let ledger = MongoLedger::new(database.clone());
+    ledger.prepare().await.unwrap();
+    let store = ledger.store.clone();
+
+    let values = |list: &[&str]| Some(list.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>());
+    let any = Criteria::default;
+    let prefix = ProductPattern::Prefix("pkg:npm/a".to_owned());
+    let exact = ProductPattern::Exact("pkg:npm/a@1".to_owned());
+    let cases = [
+        (any(), None, "walk"),
+        (
+            Criteria {
+                sources: Some(vec![("a".into(), None), ("b".into(), None)]),
+                recorded: Some(RecordedWindow {
+                    from: Some(Timestamp(1)),
+                    to: None,
+                }),
+                ..any()
+            },
+            None,
+            "walk",
+        ),
+        (
+            Criteria {
+                sources: Some(vec![("a".into(), None), ("b".into(), Some("c".into()))]),
+                ..any()
+            },
+            None,
+            "walk",
+        ),
+        (
+            Criteria {
+                identifiers: values(&["CVE-1"]),
+                ..any()
+            },
+            None,
+            "identifiers",
+        ),
+        (
+            Criteria {
+                sbom_subjects: values(&["app"]),
+                ..any()
+            },
+            None,
+            "sbom_subjects",
+        ),
+        (
+            Criteria {
+                ecosystems: values(&["npm"]),
+                ..any()
+            },
+            None,
+            "ecosystems",
+        ),
+        (
+            Criteria {
+                products: Some(vec![exact.clone()]),
+                ..any()
+            },
+            None,
+            "products",
+        ),
+        (
+            Criteria {
+                products: Some(vec![prefix, exact]),
+                ..any()
+            },
+            None,
+            "products",
+        ),
+        (any(), Some("p1"), "by_snapshot"),
+    ];
+    let mut asserted = 0;
+    for (base, snapshot, index) in cases {
+        let scan = Scan {
+            tenant: "acme".parse().unwrap(),
+            kind: Kind::Finding,
+            watermark: 100,
+            revisions: Revisions::Newest,
+            selectors: CompiledSelectors {
+                base,
+                ..CompiledSelectors::default()
+            },
+            policy_snapshot_id: snapshot.map(str::to_owned),
+        };
+        let place = |subject: &str| Position {
+            subject_key: subject.to_owned(),
+            id: "x".to_owned(),
+        };
+        for range in [
+            Range::default(),
+            Range {
+                lower: Some((place("a"), false)),
+                upper: Some(place("b")),
+            },
+        ] {
+            let walk = Walk::new(&store, &scan, &range);
+            for interval in walk.left() {
+                let Some(plan) = explain(&store, walk.query(interval)).await else {
+                    continue;
+                };
+                let what = format!("{interval} of {:?}: {plan:?}", scan.selectors.base);
+                assert!(plan.stages.iter().any(|stage| stage == "IXSCAN"), "{what}");
+                assert!(
+                    !plan.stages.iter().any(|stage| stage == "COLLSCAN"),
+                    "{what}"
+                );
+                let is_meant = |name: &String| name == index;
+                if !plan.indexes.iter().all(is_meant) {
+                    // A server's planner may know better; it must not scan the collection.
+                    println!("another index than {index} for {what}");
+                }
+                if index == "walk" {
+                    assert!(plan.indexes.iter().all(is_meant), "{what}");
+                    assert!(!plan.stages.iter().any(|stage| stage == "SORT"), "{what}");
+                    // Alternatives are decided on documents.
+                    let alternatives = what.contains("Some(\"c\")");
+                    let fetches = plan.stages.iter().any(|stage| stage == "FETCH");
+                    assert!(!fetches || alternatives, "{what}");
+                }
+                asserted += 1;
+            }
+        }
+    }
+    if asserted == 0 {
+        println!("skipped: plans of the ledger's queries: this server does not explain");
+    }
+    database.drop().await.unwrap();
+}

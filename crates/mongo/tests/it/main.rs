@@ -1,0 +1,3 @@
+//! The backends on a real server.
+
+mod ledger;
