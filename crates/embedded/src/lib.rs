@@ -24,7 +24,7 @@ pub use approvers::{approvers, trust_approver};
 pub use gate::SqliteGate;
 pub use home::Home;
 pub use host::HostLock;
-pub use ledger::{EmbeddedLedger, Import, Imported};
+pub use ledger::EmbeddedLedger;
 pub use objects::DirectoryObjects;
 pub use queue::SqliteQueue;
 pub use signer::{FileSigner, generate_key_pair, trust_key, trusted_keys};

@@ -9,6 +9,7 @@ mod error;
 mod evidence;
 mod gate;
 mod host;
+mod import;
 mod objects;
 mod queue;
 mod signer;
@@ -24,6 +25,7 @@ pub use evidence::{
 };
 pub use gate::{Entered, Entry, Gate};
 pub use host::{Clock, Ids, Liveness};
+pub use import::{BatchImporter, Import, Imported, Importer};
 pub use objects::{Link, ObjectMeta, Objects, Upload, UploadState};
 pub use queue::{DeadLetter, Delivery, MAX_RECEIVES, Queue, QueueStats};
 pub use signer::{Signer, SignerLevel};

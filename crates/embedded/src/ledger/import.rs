@@ -5,46 +5,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 
-use export_model::{AdmittedRecord, PolicySnapshot, Timestamp};
-use export_ports::{Appended, PortError, PortErrorKind};
+use async_trait::async_trait;
+use export_model::Timestamp;
+use export_ports::{Import, Imported, Importer, PortError, PortErrorKind};
 use rusqlite::Transaction;
 
 use super::{EmbeddedLedger, append, policy};
 use crate::failure::Failure;
 
-/// What a reader hands over.
-#[derive(Debug)]
-pub enum Import {
-    /// Records and snapshots, in any order.
-    Batch {
-        /// Records and findings.
-        records: Vec<AdmittedRecord>,
-        /// Policy snapshots.
-        snapshots: Vec<PolicySnapshot>,
-    },
-    /// That was all, and all of it was good.
-    Commit,
-}
+#[async_trait]
+impl Importer for EmbeddedLedger {
+    fn is_atomic(&self) -> bool {
+        true
+    }
 
-/// What an import did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Imported {
-    /// Records and findings.
-    pub records: Appended,
-    /// Policy snapshots that are new.
-    pub snapshots_added: u64,
-    /// Policy snapshots that were there already.
-    pub snapshots_present: u64,
-}
-
-impl EmbeddedLedger {
-    /// Stores everything that `batches` brings, at `now`, in one transaction. Where the channel
-    /// closes before [`Import::Commit`] came, nothing is stored and the answer is `None`.
-    ///
-    /// # Errors
-    /// As [`append`](export_ports::LedgerWriter::append) and
-    /// [`add_snapshot`](export_ports::PolicyWriter::add_snapshot); nothing is stored then.
-    pub async fn import(
+    async fn import(
         &self,
         batches: Receiver<Import>,
         now: Timestamp,
@@ -76,16 +51,9 @@ fn store(
             Ok(Import::Commit) => return Ok(imported),
             Ok(Import::Batch { records, snapshots }) => {
                 for snapshot in &snapshots {
-                    if policy::add(transaction, snapshot)? {
-                        imported.snapshots_added += 1;
-                    } else {
-                        imported.snapshots_present += 1;
-                    }
+                    imported.add_snapshot(policy::add(transaction, snapshot)?);
                 }
-                let appended = append::append(transaction, records, now)?;
-                imported.records.added += appended.added;
-                imported.records.present += appended.present;
-                imported.records.superseded += appended.superseded;
+                imported.add(&append::append(transaction, records, now)?);
             }
             // The error rolls the transaction back.
             Err(_) => {

@@ -27,8 +27,6 @@ use export_ports::{
 };
 use rusqlite::{Connection, OptionalExtension as _};
 
-pub use import::{Import, Imported};
-
 use crate::failure::Failure;
 use crate::store::Store;
 

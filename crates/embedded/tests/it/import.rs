@@ -2,9 +2,9 @@
 
 use std::sync::mpsc;
 
-use export_embedded::{Home, Import};
+use export_embedded::Home;
 use export_model::Timestamp;
-use export_ports::{Evidence as _, LedgerWriter as _, PortErrorKind};
+use export_ports::{Evidence as _, Import, Importer as _, LedgerWriter as _, PortErrorKind};
 
 use crate::home::{key, record};
 

@@ -1,15 +1,16 @@
-//! Filling the ledger: reading in one thread, storing in another, all of it or nothing.
+//! Filling a ledger: reading in one thread, storing in another; all of it or nothing, where the
+//! ledger can.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use export_canonical::record::{Limits, canonicalize};
-use export_embedded::{Home, Import, Imported};
 use export_intake::read::{Input, Location, ReadError, ReadReport, Skipped, documents};
 use export_intake::wrap::{Format, WrapContext, detect};
 use export_intake::{Admitted, Refusal, admit_document};
 use export_model::{AdmittedRecord, ErrorCode, Kind, PolicySnapshot, Source, Tenant, Timestamp};
+use export_ports::{Clock, Import, Imported, Importer};
 use serde_json::json;
 
 use super::is_standard_input;
@@ -84,10 +85,10 @@ impl Batches {
     }
 }
 
-/// Runs `read` in a thread of its own and stores what it gives. Nothing is stored unless `read`
-/// and everything before it went well.
+/// Runs `read` in a thread of its own and stores what it gives. Where the ledger is atomic, nothing
+/// is stored unless `read` and everything before it went well.
 pub(super) async fn store<T, F>(
-    home: &Home,
+    ledger: &dyn Importer,
     now: Timestamp,
     read: F,
 ) -> Result<(T, Tally, Imported), Failed>
@@ -104,7 +105,7 @@ where
             .map_err(|refusal| Failed::new(refusal.code, refusal.detail))?;
         Ok::<_, Failed>((read, tally))
     });
-    let stored = home.ledger().import(batches, now).await;
+    let stored = ledger.import(batches, now).await;
     let read = reading
         .await
         .map_err(|e| Failed::new(ErrorCode::Internal, format!("reading stopped: {e}")))?;
@@ -122,25 +123,54 @@ pub(super) async fn execute(
     output: &Output,
     args: ImportArgs,
 ) -> Result<u8, Failed> {
-    let format = match args.format.as_str() {
-        "auto" => None,
-        name => Some(
-            name.parse::<Format>()
-                .map_err(|e| Failed::new(ErrorCode::Usage, format!("--format: {e}")))?,
-        ),
-    };
-    let named = args.tenant.as_deref().map(tenant).transpose()?;
+    let request = Request::new(args)?;
     let home = settings.open_home()?;
-    let clock = home.clock();
+    into_ledger(&*home.ledger(), &*home.clock(), output, request).await
+}
+
+/// What was asked for, checked.
+pub(super) struct Request {
+    format: Option<Format>,
+    documents_go_to: Tenant,
+    only: Option<Tenant>,
+    paths: Vec<PathBuf>,
+}
+
+impl Request {
+    pub(super) fn new(args: ImportArgs) -> Result<Self, Failed> {
+        let format = match args.format.as_str() {
+            "auto" => None,
+            name => Some(
+                name.parse::<Format>()
+                    .map_err(|e| Failed::new(ErrorCode::Usage, format!("--format: {e}")))?,
+            ),
+        };
+        Ok(Self {
+            format,
+            documents_go_to: importing_tenant(args.tenant.as_deref())?,
+            only: args.tenant.as_deref().map(tenant).transpose()?,
+            paths: args.paths,
+        })
+    }
+}
+
+/// Imports into any ledger.
+pub(super) async fn into_ledger(
+    ledger: &dyn Importer,
+    clock: &dyn Clock,
+    output: &Output,
+    request: Request,
+) -> Result<u8, Failed> {
     let door = Door {
-        format,
-        documents_go_to: importing_tenant(args.tenant.as_deref())?,
-        only: named,
+        format: request.format,
+        documents_go_to: request.documents_go_to,
+        only: request.only,
         time: import_time(clock.now())?,
+        is_atomic: ledger.is_atomic(),
     };
-    let paths = args.paths.clone();
+    let paths = request.paths;
     let read = move |batches: &mut Batches| read_all(&door, &paths, batches);
-    let (report, tally, imported) = store(&home, clock.now(), read).await?;
+    let (report, tally, imported) = store(ledger, clock.now(), read).await?;
     tell(output, &report, &tally, &imported);
     Ok(0)
 }
@@ -153,6 +183,8 @@ struct Door {
     /// Whose ledger records are let in; anybody's where nobody was named.
     only: Option<Tenant>,
     time: Timestamp,
+    /// Whether one refused document keeps all others out.
+    is_atomic: bool,
 }
 
 impl Door {
@@ -180,7 +212,8 @@ fn read_all(door: &Door, paths: &[PathBuf], batches: &mut Batches) -> Result<Rea
     for path in paths {
         let mut sink =
             |location: &Location, bytes: Vec<u8>| batches.add(door.admit(location, &bytes)?);
-        let one = documents(input(path), &Limits::default(), &mut sink).map_err(refused)?;
+        let one = documents(input(path), &Limits::default(), &mut sink)
+            .map_err(|error| refused(error, door.is_atomic))?;
         report.documents += one.documents;
         report.bytes += one.bytes;
         report.skipped.extend(one.skipped);
@@ -199,11 +232,16 @@ fn input(path: &Path) -> Input {
     }
 }
 
-fn refused(error: ReadError) -> Failed {
+fn refused(error: ReadError, is_atomic: bool) -> Failed {
     match error {
         ReadError::Io { location, source } => Failed::io(&format!("reading {location}"), &source),
         other @ ReadError::Refused { .. } => {
-            Failed::new(other.code(), format!("{other}; nothing was imported"))
+            let rest = if is_atomic {
+                "nothing was imported"
+            } else {
+                "some of what was read before it may be imported; import all of it again"
+            };
+            Failed::new(other.code(), format!("{other}; {rest}"))
         }
     }
 }

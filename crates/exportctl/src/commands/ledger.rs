@@ -39,7 +39,7 @@ pub(super) async fn execute(
                 }
                 Ok(bytes)
             };
-            let (bytes, _, imported) = import::store(&home, home.clock().now(), make).await?;
+            let (bytes, _, imported) = import::store(&*home.ledger(), home.clock().now(), make).await?;
             let appended = imported.records;
             let text = format!(
                 "made {} records ({}) for {tenant}: {} new, {} already there",
