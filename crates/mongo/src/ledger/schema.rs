@@ -84,6 +84,7 @@ fn validators() -> [(&'static str, Document); 5] {
     let mut entry = object(
         &[
             ("_id", "long"),
+            ("seq", "long"),
             ("tenant", "string"),
             ("kind", "string"),
             ("subject_key", "string"),
@@ -183,7 +184,7 @@ fn indexes() -> Vec<(&'static str, Vec<IndexModel>)> {
             WALK,
             doc! {
                 "tenant": 1, "kind": 1, "subject_key": 1, "id": 1,
-                "_id": 1, "superseded_at": 1, "sha256": 1, "size": 1, "guardrails": 1,
+                "seq": 1, "superseded_at": 1, "sha256": 1, "size": 1, "guardrails": 1,
                 "vendor": 1, "stream": 1, "recorded_at": 1,
             },
         ),
