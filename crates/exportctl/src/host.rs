@@ -304,16 +304,17 @@ impl Worker {
 
     /// A home that cannot be written to will not get better by trying again.
     fn give_up(&self, error: PhaseError) -> bool {
-        let hopeless = self.gives_up && match &error {
-            PhaseError::Port(error) => matches!(
-                error.kind(),
-                PortErrorKind::Full
-                    | PortErrorKind::ReadOnly
-                    | PortErrorKind::Newer
-                    | PortErrorKind::Damaged
-            ),
-            _ => false,
-        };
+        let hopeless = self.gives_up
+            && match &error {
+                PhaseError::Port(error) => matches!(
+                    error.kind(),
+                    PortErrorKind::Full
+                        | PortErrorKind::ReadOnly
+                        | PortErrorKind::Newer
+                        | PortErrorKind::Damaged
+                ),
+                _ => false,
+            };
         if hopeless && let Ok(mut fatal) = self.fatal.lock() {
             *fatal = Some(error.into());
         }

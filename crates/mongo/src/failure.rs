@@ -51,6 +51,11 @@ pub(crate) fn met_another(error: &Error) -> bool {
     code(error).is_some_and(is_write_conflict)
 }
 
+/// Whether a validator refused a document.
+pub(crate) fn is_invalid(error: &Error) -> bool {
+    code(error) == Some(DOCUMENT_VALIDATION)
+}
+
 /// Whether a collection was there already.
 pub(crate) fn is_there(error: &Error) -> bool {
     code(error) == Some(NAMESPACE_EXISTS)

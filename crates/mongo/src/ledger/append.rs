@@ -16,7 +16,7 @@ use super::entry::{self, DocumentKey, MAX_RECORD_BYTES, snapshot_of};
 use super::plan::{Known, Plan, plan};
 use super::schema::{COMMITS, COUNTER, COUNTERS, ENTRIES, NEVER, SNAPSHOTS};
 use super::{Store, body, policy};
-use crate::failure::{failed, met_another};
+use crate::failure::{failed, is_invalid, met_another};
 
 /// Most records of one append. A transaction must end within MongoDB's
 /// `transactionLifetimeLimitSeconds` (60 by default), and what it writes stays in the server's cache
@@ -231,7 +231,14 @@ impl Batch<'_> {
             .return_document(ReturnDocument::After)
             .session(session)
             .await
-            .map_err(driver("taking the ledger's counter"))?
+            .map_err(|error| {
+                // What was added is a number; what the validator refuses was there before.
+                if is_invalid(&error) {
+                    Failure::Port(damaged(COUNTERS, COUNTER, error))
+                } else {
+                    driver("taking the ledger's counter")(error)
+                }
+            })?
             .ok_or_else(no_counter)?;
         let bad = |error| damaged(COUNTERS, COUNTER, error);
         Ok(Counter {

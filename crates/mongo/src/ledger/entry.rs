@@ -105,6 +105,9 @@ pub(super) fn document(
     let size = i64::try_from(record.canonical.len()).unwrap_or(i64::MAX);
     let mut entry = doc! {
         "_id": seq,
+        // Again, for queries: about `_id` a planner would offer the index of `_id`, which holds no
+        // order that anybody asks for.
+        "seq": seq,
         "tenant": record.tenant.as_str(),
         "kind": record.kind.as_str(),
         "subject_key": &record.position.subject_key,
@@ -161,7 +164,7 @@ pub(super) struct Line {
 
 /// The members of a [`Line`], for a projection.
 pub(super) const LINE_FIELDS: [&str; 8] = [
-    "_id",
+    "seq",
     "subject_key",
     "id",
     "sha256",
@@ -171,12 +174,13 @@ pub(super) const LINE_FIELDS: [&str; 8] = [
     "stream",
 ];
 
-/// An entry's key for messages about it.
+/// A document's key for messages about it: its `_id`, or the `seq` that an entry has as well.
 pub(super) fn key_of(document: &RawDocument) -> String {
-    match document.get("_id") {
-        Ok(Some(RawBsonRef::Int64(seq))) => seq.to_string(),
-        Ok(Some(other)) => format!("{other:?}"),
-        _ => "a document without `_id`".to_owned(),
+    let member = |name| document.get(name).ok().flatten();
+    match member("_id").or_else(|| member("seq")) {
+        Some(RawBsonRef::Int64(seq)) => seq.to_string(),
+        Some(RawBsonRef::String(name)) => name.to_owned(),
+        _ => "a document without a key".to_owned(),
     }
 }
 
@@ -214,7 +218,7 @@ pub(super) fn line(document: &RawDocument, sources: &mut Sources) -> Result<Line
         .filter(|size| *size <= MAX_RECORD_BYTES)
         .ok_or_else(|| bad("`size` is no size of a record".to_owned()))?;
     Ok(Line {
-        seq: number("_id")?,
+        seq: number("seq")?,
         admitted: number("guardrails")? == i64::from(GUARDRAILS_VERSION),
         entry: IndexEntry {
             position: Position {

@@ -1,7 +1,10 @@
 //! The plans that the server makes for the ledger's queries.
 
-use export_model::{CompiledSelectors, Criteria, Kind, Position, ProductPattern, Revisions};
-use export_ports::Scan;
+use export_model::{
+    AdmittedRecord, CompiledSelectors, Criteria, Facets, Kind, Position, ProductPattern,
+    RecordedWindow, Revisions, Sha256Digest, Source, Timestamp,
+};
+use export_ports::{LedgerWriter as _, Scan};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, doc};
 
@@ -56,6 +59,40 @@ async fn explain(store: &Store, query: Query) -> Option<Stages> {
     Some(stages)
 }
 
+/// 300 findings; three of them have what the selectors below look for.
+fn findings() -> Vec<AdmittedRecord> {
+    (0..300)
+        .map(|number| {
+            let id = format!("{number:03}");
+            let is_wanted = number % 100 == 50;
+            let one = |value: &str| vec![if is_wanted { value } else { "other" }.to_owned()];
+            let canonical = id.clone().into_bytes();
+            AdmittedRecord {
+                tenant: "acme".parse().unwrap(),
+                kind: Kind::Finding,
+                position: Position {
+                    subject_key: format!("subject-{id}"),
+                    id: id.clone(),
+                },
+                source: Source::policy_engine(),
+                upstream_id: id,
+                content_hash: Sha256Digest::of(&canonical),
+                modified: None,
+                facets: Facets {
+                    ecosystems: one("npm"),
+                    products: one("pkg:npm/a@1"),
+                    sbom_subjects: one("app"),
+                    identifiers: one("CVE-1"),
+                    recorded_at: Some(Timestamp(1)),
+                },
+                policy_snapshot_id: one("p1").pop(),
+                record_sha256: Sha256Digest::of(&canonical),
+                canonical,
+            }
+        })
+        .collect()
+}
+
 /// Each query of a walk, at its beginning and when it goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_query_reads_the_index_that_is_meant_for_it() {
@@ -67,6 +104,7 @@ async fn every_query_reads_the_index_that_is_meant_for_it() {
     let database = client.database(&format!("ledger_{}", ObjectId::new().to_hex()));
     let ledger = MongoLedger::new(database.clone());
     ledger.prepare().await.unwrap();
+    ledger.append(findings(), Timestamp(1)).await.unwrap();
     let store = ledger.store.clone();
 
     let values = |list: &[&str]| Some(list.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>());
@@ -75,6 +113,18 @@ async fn every_query_reads_the_index_that_is_meant_for_it() {
     let exact = ProductPattern::Exact("pkg:npm/a@1".to_owned());
     let cases = [
         (any(), None, "walk"),
+        (
+            Criteria {
+                sources: Some(vec![("a".into(), None), ("b".into(), None)]),
+                recorded: Some(RecordedWindow {
+                    from: Some(Timestamp(1)),
+                    to: None,
+                }),
+                ..any()
+            },
+            None,
+            "walk",
+        ),
         (
             Criteria {
                 sources: Some(vec![("a".into(), None), ("b".into(), Some("c".into()))]),
@@ -160,16 +210,17 @@ async fn every_query_reads_the_index_that_is_meant_for_it() {
                     !plan.stages.iter().any(|stage| stage == "COLLSCAN"),
                     "{what}"
                 );
-                let is_meant = |name: &String| name == index;
-                if !plan.indexes.iter().all(is_meant) {
-                    // A server's planner may know better; it must not scan the collection.
-                    println!("another index than {index} for {what}");
+                let reads_it = plan.indexes.iter().all(|name| name == index);
+                // Within a few subjects every index is as good; over all of them, one is.
+                if index == "walk" || interval.is_empty() {
+                    assert!(reads_it, "not {index}: {what}");
                 }
                 if index == "walk" {
-                    assert!(plan.indexes.iter().all(is_meant), "{what}");
-                    for stage in ["FETCH", "SORT"] {
-                        assert!(!plan.stages.iter().any(|s| s == stage), "{what}");
-                    }
+                    assert!(!plan.stages.iter().any(|stage| stage == "SORT"), "{what}");
+                    // Alternatives are decided on documents.
+                    let alternatives = what.contains("Some(\"c\")");
+                    let fetches = plan.stages.iter().any(|stage| stage == "FETCH");
+                    assert!(!fetches || alternatives, "{what}");
                 }
                 asserted += 1;
             }

@@ -8,13 +8,14 @@
 //! - what would make a filter too large or too branched for a query planner is left out of it.
 
 use export_model::{CompiledSelectors, Criteria, Kind, Matcher, ProductPattern, RecordedWindow};
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, Regex, doc};
 
 use super::entry::{LIES_APART, date};
 
 /// Most bytes of values in a filter. A command has at most 16 MiB.
 const MAX_BYTES: usize = 4 << 20;
-/// Most alternatives of one `$or`: each is planned by itself.
+/// Most alternatives of one `$or`, each of which is planned by itself; and most beginnings of purls,
+/// each of which is tried on every purl.
 const MAX_BRANCHES: usize = 64;
 
 /// What the selectors of a scan come to, for the records of one kind.
@@ -148,33 +149,30 @@ impl Builder {
     }
 
     fn products(&mut self, patterns: &[ProductPattern], facets: Facets) -> Option<Document> {
-        let mut exact: Vec<Bson> = Vec::new();
-        let mut branches = Vec::new();
-        let mut bytes = 0;
-        for pattern in patterns {
-            match pattern {
-                ProductPattern::Exact(purl) => {
-                    bytes += purl.len();
-                    exact.push(purl.into());
-                }
-                ProductPattern::Prefix(prefix) => {
-                    bytes += 2 * prefix.len();
-                    let range = beginning_with(prefix);
-                    branches.push(doc! { "products": { "$elemMatch": range } });
-                }
-            }
-        }
-        if branches.len() > MAX_BRANCHES {
+        let is_prefix = |pattern: &&ProductPattern| matches!(pattern, ProductPattern::Prefix(_));
+        if patterns.iter().filter(is_prefix).count() > MAX_BRANCHES {
             self.is_loose = true;
             return None;
         }
-        if !self.fits(patterns.len(), bytes) {
-            return None;
+        let mut values = Vec::with_capacity(patterns.len());
+        let mut bytes = 0;
+        for pattern in patterns {
+            let value = match pattern {
+                ProductPattern::Exact(purl) => Some(purl.into()),
+                ProductPattern::Prefix(prefix) => beginning_with(prefix),
+            };
+            let Some(value) = value else {
+                self.is_loose = true;
+                return None;
+            };
+            bytes += match pattern {
+                ProductPattern::Exact(purl) => purl.len(),
+                ProductPattern::Prefix(prefix) => 2 * prefix.len(),
+            };
+            values.push(value);
         }
-        if !exact.is_empty() || branches.is_empty() || facets == Facets::MayLieApart {
-            branches.push(in_list("products", exact, facets));
-        }
-        any_of(branches)
+        self.fits(patterns.len(), bytes)
+            .then(|| in_list("products", values, facets))
     }
 
     fn sources(&mut self, sources: &[(String, Option<String>)]) -> Option<Document> {
@@ -242,32 +240,22 @@ fn recorded(window: RecordedWindow) -> Document {
     range
 }
 
-/// The range of strings that begin with `prefix`. Strings are compared byte by byte, and the bytes
-/// of UTF-8 are in the order of its characters.
-fn beginning_with(prefix: &str) -> Document {
-    let mut range = doc! { "$gte": prefix };
-    if let Some(end) = first_after(prefix) {
-        range.insert("$lt", end);
-    }
-    range
-}
-
-/// The first string after all that begin with `prefix`: its last character that has a successor
-/// is replaced by that, and what follows is dropped. None where no string is after them.
-fn first_after(prefix: &str) -> Option<String> {
-    let mut rest = prefix.to_owned();
-    while let Some(last) = rest.pop() {
-        let next = match last {
-            // No character has the numbers of surrogates.
-            '\u{d7ff}' => Some('\u{e000}'),
-            _ => char::from_u32(u32::from(last) + 1),
-        };
-        if let Some(next) = next {
-            rest.push(next);
-            return Some(rest);
+/// What matches the strings that begin with `prefix`: an anchored expression without anything but
+/// literal characters. Planners read an index between its bounds, and it may stand beside other
+/// values of one `$in`, which ranges may not. None where BSON cannot hold it.
+fn beginning_with(prefix: &str) -> Option<Bson> {
+    let mut pattern = String::with_capacity(prefix.len() + 1);
+    pattern.push('^');
+    for character in prefix.chars() {
+        if "\\^$.|?*+()[]{}".contains(character) {
+            pattern.push('\\');
         }
+        pattern.push(character);
     }
-    None
+    Some(Bson::RegularExpression(Regex {
+        pattern: pattern.try_into().ok()?,
+        options: String::new().try_into().ok()?,
+    }))
 }
 
 #[cfg(test)]
@@ -275,19 +263,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn beginnings_are_ranges() {
-        for (prefix, end) in [
-            ("pkg:npm/a", Some("pkg:npm/b")),
-            ("a\u{7f}", Some("a\u{80}")),
-            ("\u{d7ff}", Some("\u{e000}")),
-            ("a\u{10ffff}", Some("b")),
-            ("\u{10ffff}\u{10ffff}", None),
-            ("", None),
+    fn beginnings_are_literal() {
+        for (prefix, pattern) in [
+            ("pkg:npm/a", Some("^pkg:npm/a")),
+            ("pkg:npm/%40a/b.c+", Some("^pkg:npm/%40a/b\\.c\\+")),
+            ("a\\d|é", Some("^a\\\\d\\|é")),
+            ("", Some("^")),
+            ("a\0", None),
         ] {
-            assert_eq!(first_after(prefix).as_deref(), end, "{prefix:?}");
-            if let Some(end) = end {
-                assert!(format!("{prefix}\u{10ffff}") < end.to_owned());
-            }
+            let made = match beginning_with(prefix) {
+                Some(Bson::RegularExpression(regex)) => Some(regex.pattern.as_str().to_owned()),
+                _ => None,
+            };
+            assert_eq!(made.as_deref(), pattern, "{prefix:?}");
         }
     }
 

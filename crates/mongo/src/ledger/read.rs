@@ -64,7 +64,7 @@ pub(super) async fn sboms(
             "tenant": tenant.as_str(),
             "kind": Kind::Sbom.as_str(),
             name: subject,
-            "_id": { "$lte": watermark },
+            "seq": { "$lte": watermark },
             "superseded_at": { "$gt": watermark },
         };
         let mut cursor = store

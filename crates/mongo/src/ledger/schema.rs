@@ -84,6 +84,7 @@ fn validators() -> [(&'static str, Document); 5] {
     let mut entry = object(
         &[
             ("_id", "long"),
+            ("seq", "long"),
             ("tenant", "string"),
             ("kind", "string"),
             ("subject_key", "string"),
@@ -178,26 +179,21 @@ fn indexes() -> Vec<(&'static str, Vec<IndexModel>)> {
         let keys = doc! { "tenant": 1, "kind": 1, name: 1, "subject_key": 1, "id": 1 };
         index(name, keys)
     };
-    let heads = IndexOptions::builder()
-        .name("heads".to_owned())
-        .unique(true)
-        .partial_filter_expression(doc! { "superseded_at": NEVER })
-        .build();
     let entries = vec![
         index(
             WALK,
             doc! {
                 "tenant": 1, "kind": 1, "subject_key": 1, "id": 1,
-                "_id": 1, "superseded_at": 1, "sha256": 1, "size": 1, "guardrails": 1,
+                "seq": 1, "superseded_at": 1, "sha256": 1, "size": 1, "guardrails": 1,
                 "vendor": 1, "stream": 1, "recorded_at": 1,
             },
         ),
         unique("by_id", doc! { "tenant": 1, "kind": 1, "id": 1 }),
         unique("revisions", doc! { "document": 1, "content_hash": 1 }),
-        IndexModel::builder()
-            .keys(doc! { "document": 1 })
-            .options(heads)
-            .build(),
+        // It could be unique: no two are the newest, and one number supersedes one revision. That
+        // would need a server that frees a unique key when an update moves a document away from it,
+        // and not all that speak the protocol do. The counter sees to it.
+        index("heads", doc! { "document": 1, "superseded_at": 1 }),
         index(
             "by_snapshot",
             doc! { "tenant": 1, "kind": 1, "snapshot": 1, "subject_key": 1, "id": 1 },

@@ -168,16 +168,15 @@ impl<'a> Walk<'a> {
             filter.insert("snapshot", snapshot);
         }
         filter.extend(interval.clone());
-        filter.insert("_id", doc! { "$lte": watermark });
+        filter.insert("seq", doc! { "$lte": watermark });
         if scan.revisions == Revisions::Newest {
             filter.insert("superseded_at", doc! { "$gt": watermark });
         }
         if !selection.conditions.is_empty() {
             filter.insert("$and", selection.conditions.clone());
         }
-        let mut projection = Document::new();
-        // Left out unless it is asked for, as all other members are.
-        projection.insert("_id", 1);
+        // Given unless it is refused, and no part of the index.
+        let mut projection = doc! { "_id": 0 };
         for name in LINE_FIELDS {
             projection.insert(name, 1);
         }

@@ -1,12 +1,13 @@
 //! Several who append, prepare and freeze at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 
 use export_model::{Kind, PolicySnapshot, Sha256Digest, Timestamp};
 use export_mongo::MongoLedger;
 use export_ports::{
-    Evidence as _, LedgerWriter as _, PolicyEngine as _, PolicyWriter as _, PortErrorKind,
+    BatchImporter, Evidence as _, Import, Importer as _, LedgerWriter as _, PolicyEngine as _,
+    PolicyWriter as _, PortErrorKind,
 };
 
 use super::{Server, acme, ids, record, scan};
@@ -97,6 +98,47 @@ async fn numbers_are_given_out_in_the_order_of_commits() {
     assert_eq!(end.watermark, (2 * APPENDS * 3) as u64);
     // All of "shared" but one are superseded.
     assert_eq!(ids(&reader, &end).await.len(), 2 * APPENDS * 2 + 1);
+    server.clean().await;
+}
+
+/// Each batch is an append: what came before a bad one stays, and the same import adds the rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn imports_go_on_where_they_stopped() {
+    let Some(server) = Server::given("imports").await else {
+        return;
+    };
+    let ledger = server.fresh().await;
+    let importer = BatchImporter(Arc::clone(&ledger));
+    assert!(!importer.is_atomic());
+    let batch = |ids: &[&str]| Import::Batch {
+        records: ids
+            .iter()
+            .map(|id| record(Kind::Vex, "s", id, 20))
+            .collect(),
+        snapshots: Vec::new(),
+    };
+    let import = async |what: Vec<Import>| {
+        let (sender, receiver) = mpsc::channel();
+        for batch in what {
+            sender.send(batch).unwrap();
+        }
+        drop(sender);
+        importer.import(receiver, Timestamp(1)).await
+    };
+    let mut taken = record(Kind::Vex, "s", "1", 30);
+    taken.upstream_id = "other".to_owned();
+    let bad = Import::Batch {
+        records: vec![record(Kind::Vex, "s", "3", 20), taken],
+        snapshots: Vec::new(),
+    };
+    let refused = import(vec![batch(&["1", "2"]), bad, Import::Commit]).await;
+    assert_eq!(refused.unwrap_err().kind(), PortErrorKind::AlreadyExists);
+    assert_eq!(ledger.watermark(&acme()).await.unwrap(), 2);
+    let given_up = import(vec![batch(&["1", "2"]), batch(&["3"])]).await;
+    assert_eq!(given_up.unwrap(), None, "nobody said that this was all");
+    let again = vec![batch(&["1", "2"]), batch(&["3", "4"]), Import::Commit];
+    let records = import(again).await.unwrap().unwrap().records;
+    assert_eq!((records.added, records.present), (1, 3));
     server.clean().await;
 }
 
