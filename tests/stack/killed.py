@@ -34,7 +34,7 @@ def referenced(database, run_id):
 
     for collection in ("export_runs", "export_inputs", "export_distributions"):
         for document in database[collection].find({"tenant": "acme", "run": run_id}):
-            walk(document)
+            walk(document["row"])
     return found
 
 

@@ -21,6 +21,9 @@ import boto3
 import pymongo
 from botocore.config import Config
 
+# botocore has a name of its own for it.
+os.environ.setdefault("AWS_DEFAULT_REGION", os.environ["AWS_REGION"])
+
 PHASES = ("plan", "adapter", "sign", "distribute")
 EXPORTCTL = os.environ["EXPORTCTL"]
 PATIENCE = 120

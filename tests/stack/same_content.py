@@ -30,7 +30,7 @@ def main():
         # The evidence that is imported elsewhere is the one that came out here, in another order.
         unpacked = world.folder / "unpacked"
         world.exportctl("unpack", str(world.folder / "alone.tar"), "--to", str(unpacked), environment=home)
-        for part in sorted(unpacked.rglob("*.jsonl.zst")):
+        for part in sorted(unpacked.rglob("part-*.jsonl.zst")):
             text = subprocess.run(["zstd", "-dc", part], capture_output=True, check=True).stdout
             lines += text.splitlines()
         random.Random(5).shuffle(lines)

@@ -67,7 +67,7 @@ def bucket_missing_or_read_only():
         )  # fmt: skip
         policy = {"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": ["arn:aws:s3:::*"]}]}  # fmt: skip
-        given = sts.assume_role(RoleArn="arn:aws:iam::1:role/x", RoleSessionName="x", Policy=json.dumps(policy))
+        given = sts.assume_role(RoleArn="arn:aws:iam::1:role/x", RoleSessionName="reader", Policy=json.dumps(policy))
         given = given["Credentials"]
         environment = {
             "AWS_ACCESS_KEY_ID": given["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
