@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::http::{Response, StatusCode};
 use export_ports::{PortError, Ports};
+use futures_util::FutureExt as _;
 use lambda_http::{Error, Request, service_fn};
 use tokio::sync::OnceCell;
 use tower::ServiceExt as _;
@@ -35,9 +36,11 @@ where
                     let (make, backends, router) = &*made;
                     Ok::<_, Error>(answer(make, backends, router, request).await)
                 }
+                .boxed()
             });
             lambda_http::run(service).await
-        })
+        }
+        .boxed_local())
     })
 }
 

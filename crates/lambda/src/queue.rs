@@ -6,7 +6,8 @@ use std::sync::Arc;
 use export_lifecycle::{Budget, PhaseError, Refused, refuse, tick};
 use export_model::{ErrorCode, Message, Phase, Timestamp};
 use export_ports::{Delivery, Ports};
-use futures_util::future::join_all;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, join_all};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 use crate::sqs::{Answer, Event, Failure, Record};
@@ -21,30 +22,34 @@ const MOST_MARGIN_MILLIS: i64 = 120_000;
 /// Runs a phase as a function until its environment ends. `handle` takes one message.
 pub fn serve_queue<H, F>(phase: Phase, handle: H) -> ExitCode
 where
-    H: Fn(Ports, Message, Budget) -> F + Clone + Send + Sync + 'static,
+    H: Fn(Ports, Message, Budget) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), PhaseError>> + Send + 'static,
 {
+    let handle: Arc<Handle> =
+        Arc::new(move |ports, message, budget| handle(ports, message, budget).boxed());
     run(|backends| {
         Ok(async move {
             let service = service_fn(move |event: LambdaEvent<Event>| {
-                let (backends, handle) = (Arc::clone(&backends), handle.clone());
-                async move { call(phase, &backends, handle, event).await }
+                let (backends, handle) = (Arc::clone(&backends), Arc::clone(&handle));
+                async move { call(phase, &backends, &*handle, event).await }.boxed()
             });
             lambda_runtime::run(service).await
-        })
+        }
+        .boxed_local())
     })
 }
 
-async fn call<H, F>(
+/// What deals with one message. Its future lies in a box: a phase's is deep, and every layer around it
+/// would be compiled once more for each.
+type Handle =
+    dyn Fn(Ports, Message, Budget) -> BoxFuture<'static, Result<(), PhaseError>> + Send + Sync;
+
+async fn call(
     phase: Phase,
     backends: &Backends,
-    handle: H,
+    handle: &Handle,
     event: LambdaEvent<Event>,
-) -> Result<Answer, Error>
-where
-    H: Fn(Ports, Message, Budget) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Result<(), PhaseError>> + Send + 'static,
-{
+) -> Result<Answer, Error> {
     // Where this fails every message of the batch comes again, which is what the error says.
     let ports = backends.ports().await.inspect_err(|error| {
         tracing::error!(%error, error_code = %error.code(), "the backends cannot be opened");
@@ -55,7 +60,7 @@ where
             let failures = join_all(
                 records
                     .into_iter()
-                    .map(|record| one(phase, ports, handle.clone(), budget, record)),
+                    .map(|record| one(phase, ports, handle, budget, record)),
             );
             Ok(Answer {
                 batch_item_failures: failures.await.into_iter().flatten().collect(),
@@ -81,17 +86,13 @@ fn budget(deadline: u64, now: Timestamp) -> Budget {
 }
 
 /// Deals with one message of a batch; gives its name where it is to come again.
-async fn one<H, F>(
+async fn one(
     phase: Phase,
     ports: &Ports,
-    handle: H,
+    handle: &Handle,
     budget: Budget,
     record: Record,
-) -> Option<Failure>
-where
-    H: Fn(Ports, Message, Budget) -> F,
-    F: Future<Output = Result<(), PhaseError>> + Send + 'static,
-{
+) -> Option<Failure> {
     let receive_count = record.receive_count();
     let message: Message = match serde_json::from_str(&record.body) {
         Ok(message) => message,

@@ -29,7 +29,9 @@ pub(crate) struct Backends {
 impl Backends {
     /// Every port. What failed is tried again with the next event.
     pub(crate) async fn ports(&self) -> Result<&Ports, PortError> {
-        self.opened.get_or_try_init(|| open(&self.settings)).await
+        self.opened
+            .get_or_try_init(|| Box::pin(open(&self.settings)))
+            .await
     }
 }
 
