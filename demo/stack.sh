@@ -16,13 +16,17 @@ if [[ ! -e $STACK/deployed || ! -e $STACK/authority ]]; then
 fi
 source "$STACK/env"
 source "$STACK/authority"
-api=$EXPORT_API_URL token_endpoint=$EXPORT_TOKEN_ENDPOINT
+api=$EXPORT_API_URL token_endpoint=${EXPORT_TOKEN_ENDPOINT:-}
+if [[ -z $token_endpoint ]]; then
+    echo "error: this demo asks the dev authority for its token, and the API takes those of another" >&2
+    exit 1
+fi
 # What the functions are told is not for the command line, which works through the API.
 unset EXPORT_ISSUER EXPORT_JWKS EXPORT_AUDIENCE
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/export-center-stack-demo.XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
-export EXPORT_CREDENTIALS="$work/credentials.json" SOURCE_DATE_EPOCH=1791936000 EXPORT_TENANT=stack-demo
+export EXPORT_CREDENTIALS="$work/credentials.json" SOURCE_DATE_EPOCH=1791936000 EXPORT_TENANT=demo
 unset COSIGN_PASSWORD EXPORT_CONFIG EXPORT_SERVER
 
 heading() { printf '\n%s\n' "$1"; }

@@ -102,6 +102,7 @@ cargo_tests
 
 TARGET=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 if step "exportctl with the stack" cargo build --locked --quiet -p exportctl --features stack; then
+    rm -f "$TARGET/debug/exportctl-stack"
     cp "$TARGET/debug/exportctl" "$TARGET/debug/exportctl-stack"
     export EXPORTCTL_STACK="$TARGET/debug/exportctl-stack"
 else

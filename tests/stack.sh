@@ -20,12 +20,27 @@ EXPORTCTL=$(realpath "$EXPORTCTL_STACK")
 export EXPORTCTL PYTHONDONTWRITEBYTECODE=1
 unset EXPORT_CONFIG
 
-python=("$LOCALSTACK/bin/python")
 failed=0
 check() {
     echo "-- $*"
-    "${python[@]}" "$@" || { failed=1; echo "FAILED: $*"; }
+    "$LOCALSTACK/bin/python" "$@" || { failed=1; echo "FAILED: $*"; }
 }
+
+# The functions, deployed as `make stack` does it, and an export through them.
+source localstack/parts.sh
+if [[ ! -x $CARGO_LAMBDA || ! -e $STACK/env ]]; then
+    echo "skipped: the functions: cargo-lambda or the stack's own LocalStack is not there"
+elif scripts/functions.sh && "$EXPORTCTL" stack migrate && scripts/stack-authority.sh "$EXPORTCTL" \
+    && (source "$STACK/authority" && scripts/stack-deploy.sh --no-build) && demo/stack.sh; then
+    source "$STACK/deployed"
+    source "$STACK/authority"
+    export EXPORT_API_URL EXPORT_TOKEN_ENDPOINT
+    check tests/stack/functions.py
+    unset EXPORT_ISSUER EXPORT_JWKS EXPORT_AUDIENCE
+else
+    failed=1
+    echo "FAILED: an export through the functions"
+fi
 
 check tests/stack/same_content.py
 check tests/stack/weather.py

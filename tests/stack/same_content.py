@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 
-from local import World
+from local import World, until
 
 RECORDS = 1500
 
@@ -77,6 +77,20 @@ def main():
             assert there["status"] == "completed", there
             assert there["content_digest"] == here["content_digest"], (there, here)
             print(f"functions and a home: {there['content_digest']}")
+
+            # A batch with a message that is none: it is put aside with its reason, the others go on.
+            queues = {name: os.environ[name] for name in world.environment if name.startswith("EXPORT_QUEUE_")}
+            poison = f"poison of {world.name}"
+            world.sqs.send_message(QueueUrl=queues["EXPORT_QUEUE_PLAN"], MessageBody=poison)
+
+            def aside():
+                letters = world.exportctl("dlq", "list", "--phase", "plan", environment=queues)["messages"]
+                return [letter for letter in letters if letter["body"] == poison]
+
+            letter = until("the function has put it aside", aside)[0]
+            assert "no message" in letter["reason"], letter
+            again = world.exportctl("run", "json:raw", environment=server)
+            assert again["content_digest"] == here["content_digest"], again
         else:
             print("skipped: the same content from the functions: none are deployed (make stack)")
     print("\n".join(f"{how:28} {digest}" for how, digest in contents.items()))

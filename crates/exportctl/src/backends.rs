@@ -70,7 +70,9 @@ impl Settings {
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids: Arc<dyn Ids> = Arc::new(RandomIds::new(holder())?);
-        let stack = export_stack::open(settings, &clock, &ids).await?;
+        export_stack::validate(settings)
+            .map_err(|error| Failed::new(ErrorCode::Configuration, error.to_string()))?;
+        let stack = export_stack::open(settings, false, &clock, &ids).await?;
         let parts = stack.names().join(", ");
         if stack.is_whole() {
             let (books, importer) = (stack.books.clone(), stack.importer.clone());

@@ -40,7 +40,7 @@ async fn open(settings: &Settings) -> Result<Ports, PortError> {
     // The function's own name of this environment is unique, and found in its logs.
     let holder = variable("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or_else(|| "lambda".to_owned());
     let ids: Arc<dyn Ids> = Arc::new(RandomIds::new(holder)?);
-    let backends = export_stack::open(settings, &clock, &ids).await?;
+    let backends = export_stack::open(settings, true, &clock, &ids).await?;
     backends.into_ports(clock, ids)
 }
 

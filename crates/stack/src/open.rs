@@ -47,17 +47,27 @@ pub fn validate_whole(settings: &Settings) -> Result<(), InvalidSettings> {
     Chosen::of(settings, true).map(drop)
 }
 
-/// Opens the backends that the settings name. Asks only for the secret that holds the URI of MongoDB,
+/// Checks settings that may name some of the backends, without asking any.
+///
+/// # Errors
+/// The first thing that is half said or cannot be used.
+pub fn validate(settings: &Settings) -> Result<(), InvalidSettings> {
+    Chosen::of(settings, false).map(drop)
+}
+
+/// Opens the backends that the settings name; with `whole`, for a host that has nothing else, as
+/// [`validate_whole`] checks them. Asks only for the secret that holds the URI of MongoDB,
 /// where that is in one; everything else is asked at its first use.
 ///
 /// # Errors
 /// `Invalid` when a setting cannot be used; what the secret's store says.
 pub async fn open(
     settings: &Settings,
+    whole: bool,
     clock: &Arc<dyn Clock>,
     ids: &Arc<dyn Ids>,
 ) -> Result<Backends, PortError> {
-    let chosen = choose(settings)?;
+    let chosen = choose(settings, whole)?;
     let aws = LazyAws {
         chosen: &chosen,
         clock,
@@ -128,7 +138,7 @@ pub async fn database(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
 ) -> Result<Option<Database>, PortError> {
-    let chosen = choose(settings)?;
+    let chosen = choose(settings, false)?;
     let aws = LazyAws {
         chosen: &chosen,
         clock,
@@ -139,16 +149,9 @@ pub async fn database(
     }
 }
 
-/// What a command or a function chooses: of a function everything has been checked to be there.
-fn choose(settings: &Settings) -> Result<Chosen, PortError> {
-    Chosen::of(settings, is_whole(settings))
+fn choose(settings: &Settings, whole: bool) -> Result<Chosen, PortError> {
+    Chosen::of(settings, whole)
         .map_err(|error| PortError::because(PortErrorKind::Invalid, "reading the settings", error))
-}
-
-/// Whether everything is set that has no place of its own to fall back on: then evidence is read in
-/// MongoDB too, unless something else is said.
-fn is_whole(settings: &Settings) -> bool {
-    Chosen::of(settings, true).is_ok()
 }
 
 async fn connect(mongodb: &Mongodb, aws: &LazyAws<'_>) -> Result<Database, PortError> {
