@@ -139,7 +139,7 @@ fn a_stream_of_events_ends_in_time_and_can_go_on() {
         let caller = api.caller("acme");
         let first = caller.send(Ask::get(path.clone())).await;
         let text = String::from_utf8(first.body.to_vec()).unwrap();
-        assert!(text.contains("event: status"), "{text}");
+        assert!(text.contains("event: run.status"), "{text}");
         assert!(text.ends_with("retry: 1000\n\n"), "{text}");
         api.finish(&submitted).await;
         let rest = caller.send(Ask::get(path).with("last-event-id", "1")).await;
