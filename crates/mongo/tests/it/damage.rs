@@ -74,7 +74,8 @@ async fn validators_refuse_what_breaks_the_schema() {
     on_server("validators", async |server| {
         let database = server.fresh().await;
         for name in database.list_collection_names().await.unwrap() {
-            if name == "export_migrations" {
+            // The ledger's are checked where its documents are known.
+            if name == "export_migrations" || name.starts_with("ledger_") {
                 continue;
             }
             let bad = doc! { "_id": "acme", "tenant": 1_i64 };
