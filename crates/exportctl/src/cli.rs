@@ -1,5 +1,6 @@
 //! The command line's grammar. `docs/cli.md` is generated from it.
 
+mod dlq;
 mod login;
 mod place;
 mod schedule;
@@ -8,6 +9,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+#[cfg(feature = "stack")]
+pub(crate) use dlq::StackCommand;
+pub(crate) use dlq::{DlqCommand, PhaseName};
 pub(crate) use login::LoginArgs;
 pub(crate) use place::Place;
 pub(crate) use schedule::ScheduleCommand;
@@ -140,37 +144,6 @@ impl Command {
 pub(crate) fn default_workers() -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     u16::try_from((cores / 2).clamp(1, 16)).unwrap_or(1)
-}
-
-#[cfg(feature = "stack")]
-#[derive(Debug, Subcommand)]
-pub(crate) enum StackCommand {
-    /// Give the database this version's collections, validators and indexes. Safe to repeat
-    Migrate,
-    /// Ask every part whether it answers
-    Check,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum DlqCommand {
-    /// Which messages were put aside, and why
-    List {
-        /// Of one phase only
-        #[arg(long, value_enum)]
-        phase: Option<PhaseName>,
-        /// How many of each phase, at most
-        #[arg(long, value_name = "N", default_value_t = 100)]
-        limit: usize,
-    },
-    /// Send them again, once what stood in their way is mended
-    Redrive {
-        /// Of one phase only
-        #[arg(long, value_enum)]
-        phase: Option<PhaseName>,
-        /// Only the message of this id, as `list` shows it
-        #[arg(value_name = "ID")]
-        id: Option<String>,
-    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -458,31 +431,6 @@ pub(crate) enum Role {
     /// Gives tokens to whoever asks on this machine: the dev authority alone, for a service that is
     /// tried out elsewhere on it
     Authority,
-}
-
-/// A phase whose messages a worker takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum PhaseName {
-    /// Admits and plans runs, starts schedules, sweeps
-    Plan,
-    /// Writes parts
-    Adapter,
-    /// Writes and signs the documents
-    Sign,
-    /// Hands over
-    Distribute,
-}
-
-impl PhaseName {
-    pub(crate) fn phase(self) -> export_model::Phase {
-        use export_model::Phase;
-        match self {
-            Self::Plan => Phase::Plan,
-            Self::Adapter => Phase::Adapter,
-            Self::Sign => Phase::Sign,
-            Self::Distribute => Phase::Distribute,
-        }
-    }
 }
 
 impl Role {
