@@ -19,7 +19,7 @@ use crate::failure::Failed;
 /// How long a message stays hidden unless it is hidden for longer, which is done while somebody works
 /// on it.
 const VISIBILITY: Duration = Duration::from_secs(120);
-/// What failed comes again after this time, and each time it was received once more.
+/// How long to leave a queue alone that could not be asked.
 const AGAIN: Duration = Duration::from_secs(2);
 /// Messages that are received at once, at most (SQS: 10).
 const BATCH: usize = 10;

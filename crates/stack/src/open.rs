@@ -1,6 +1,6 @@
 //! Opening what the settings choose.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use export_aws::{
     Aws, AwsSettings, Bucket as S3Bucket, KmsKeyUri, QueueUrl, QueueUrls as SqsUrls,
@@ -71,6 +71,7 @@ pub async fn open(
     let aws = LazyAws {
         chosen: &chosen,
         clock,
+        opened: OnceLock::new(),
     };
     let database = match &chosen.mongodb {
         Some(mongodb) => Some(connect(mongodb, &aws).await?),
@@ -142,6 +143,7 @@ pub async fn database(
     let aws = LazyAws {
         chosen: &chosen,
         clock,
+        opened: OnceLock::new(),
     };
     match &chosen.mongodb {
         Some(mongodb) => connect(mongodb, &aws).await.map(Some),
@@ -165,14 +167,24 @@ async fn connect(mongodb: &Mongodb, aws: &LazyAws<'_>) -> Result<Database, PortE
     Ok(client.database(&mongodb.database))
 }
 
-/// The services, for whoever needs any of them.
+/// The services, for whoever needs any of them: opened once, so that all share connections and
+/// credentials.
 struct LazyAws<'a> {
     chosen: &'a Chosen,
     clock: &'a Arc<dyn Clock>,
+    opened: OnceLock<Aws>,
 }
 
 impl LazyAws<'_> {
     fn get(&self) -> Result<Aws, PortError> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened.clone());
+        }
+        let opened = self.open()?;
+        Ok(self.opened.get_or_init(|| opened).clone())
+    }
+
+    fn open(&self) -> Result<Aws, PortError> {
         let chosen = self.chosen;
         let region = chosen.region.as_deref().unwrap_or(REGION);
         let bucket = chosen.bucket.as_ref();
