@@ -23,6 +23,8 @@ const VISIBILITY: Duration = Duration::from_secs(120);
 const AGAIN: Duration = Duration::from_secs(2);
 /// Messages that are received at once, at most (SQS: 10).
 const BATCH: usize = 10;
+/// What is worked on is left this long to end, so that several messages are asked for in one call.
+const GATHER: Duration = Duration::from_millis(5);
 const TICK: Duration = Duration::from_secs(5);
 /// Work that is due within this time is waited for; what is due later (a second sweep, say) is
 /// left to whoever runs then.
@@ -189,6 +191,11 @@ impl Worker {
                 permit = Arc::clone(&free).acquire_owned() => permit,
             };
             let mut permits: Vec<_> = permit.into_iter().collect();
+            let more = count.min(BATCH).saturating_sub(permits.len());
+            let more = Arc::clone(&free).acquire_many_owned(u32::try_from(more).unwrap_or(0));
+            if let Ok(Ok(mut more)) = tokio::time::timeout(GATHER, more).await {
+                permits.extend(std::iter::from_fn(|| more.split(1)));
+            }
             while permits.len() < BATCH
                 && let Ok(permit) = Arc::clone(&free).try_acquire_owned()
             {

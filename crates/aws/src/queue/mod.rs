@@ -11,6 +11,7 @@
 
 mod dead;
 mod receive;
+mod removal;
 mod urls;
 
 use std::time::Duration;
@@ -25,6 +26,7 @@ use export_ports::{DeadLetter, Delivery, PortError, PortErrorKind, Queue, QueueS
 
 use crate::Aws;
 use crate::failure::{Access, failed};
+use removal::Removals;
 use urls::DeadQueue;
 pub use urls::{QueueUrl, QueueUrls};
 
@@ -49,6 +51,7 @@ pub struct SqsQueue {
     polling: Client,
     urls: QueueUrls,
     dead: [DeadQueue; 4],
+    removals: [Removals; 4],
 }
 
 impl Aws {
@@ -62,6 +65,7 @@ impl Aws {
             polling,
             urls,
             dead: std::array::from_fn(|_| DeadQueue::default()),
+            removals: std::array::from_fn(|_| Removals::default()),
         }
     }
 }
@@ -252,7 +256,8 @@ impl Queue for SqsQueue {
     }
 
     async fn acknowledge(&self, phase: Phase, receipt: &str) -> Result<(), PortError> {
-        self.remove(self.url(phase), receipt).await
+        let removals = &self.removals[urls::number(phase)];
+        removals.remove(self, self.url(phase), receipt).await
     }
 
     async fn put_aside(&self, delivery: &Delivery, reason: &str) -> Result<(), PortError> {

@@ -54,14 +54,19 @@ pub(super) struct Dead {
 /// What is found once.
 pub(super) type DeadQueue = OnceCell<Dead>;
 
+/// A phase's place in what there is one of for each.
+pub(super) fn number(phase: Phase) -> usize {
+    match phase {
+        Phase::Plan => 0,
+        Phase::Adapter => 1,
+        Phase::Sign => 2,
+        Phase::Distribute => 3,
+    }
+}
+
 impl SqsQueue {
     pub(super) async fn dead_queue(&self, phase: Phase) -> Result<&Dead, PortError> {
-        let cell = &self.dead[match phase {
-            Phase::Plan => 0,
-            Phase::Adapter => 1,
-            Phase::Sign => 2,
-            Phase::Distribute => 3,
-        }];
+        let cell = &self.dead[number(phase)];
         cell.get_or_try_init(|| self.find_dead_queue(phase)).await
     }
 

@@ -240,3 +240,33 @@ async fn queues_that_are_not_there() {
     assert!(error.to_string().contains("redrive policy"), "{error}");
     queues.remove().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_finished_at_once_is_acknowledged_together() {
+    const MANY: u32 = 25;
+    let Some(queues) = Queues::new("acknowledging together") else {
+        return;
+    };
+    let (queue, _) = queues.fresh().await;
+    for number in 0..MANY {
+        queue.send(&message(number), Duration::ZERO).await.unwrap();
+    }
+    let mut receipts = vec!["no receipt".to_owned()];
+    while receipts.len() <= MANY as usize {
+        let found = queue.receive(Phase::Plan, 10, LONG, PATIENCE).await;
+        receipts.extend(found.unwrap().into_iter().map(|delivery| delivery.receipt));
+    }
+    let queue = Arc::new(queue);
+    let acknowledge = |receipt: String| {
+        let queue = Arc::clone(&queue);
+        tokio::spawn(async move { queue.acknowledge(Phase::Plan, &receipt).await })
+    };
+    // One of them is stopped, with the removals that it may have taken along.
+    acknowledge(receipts[1].clone()).abort();
+    let tasks: Vec<_> = receipts.into_iter().map(acknowledge).collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(queue.stats(Phase::Plan).await.unwrap().messages, 0);
+    queues.remove().await;
+}
