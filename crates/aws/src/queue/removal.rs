@@ -97,7 +97,10 @@ async fn send(queue: &SqsQueue, url: &str, batch: Vec<Waiting>) {
             match answer.failed().iter().find(|entry| entry.id() == number) {
                 Some(entry) if !is_bad_receipt(entry.code()) => {
                     let why = entry.message().unwrap_or_default();
-                    Err((PortErrorKind::Unavailable, format!("{}: {why}", entry.code())))
+                    Err((
+                        PortErrorKind::Unavailable,
+                        format!("{}: {why}", entry.code()),
+                    ))
                 }
                 _ => Ok(()),
             }
