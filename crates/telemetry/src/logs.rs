@@ -1,7 +1,9 @@
 //! Where logs go and how they look.
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,23 +30,28 @@ pub enum LogInitError {
     Twice,
 }
 
-/// Sends logs to standard error, filtered by `filter` (the grammar of `RUST_LOG`).
+/// Sends logs to standard error, filtered by `filter`: levels and `target=level`, separated by commas, as
+/// in `RUST_LOG`. What else that variable may hold elsewhere (spans, fields, patterns) would bring an
+/// engine of regular expressions into every function.
 ///
 /// # Errors
 /// When the filter is wrong or logging is set up already.
 pub fn init_logs(format: LogFormat, filter: &str, ansi: bool) -> Result<(), LogInitError> {
-    let filter = EnvFilter::try_new(filter).map_err(|source| LogInitError::Filter {
+    let filter: Targets = filter.parse().map_err(|source| LogInitError::Filter {
         filter: filter.to_owned(),
         source,
     })?;
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(tracing::Level::TRACE)
         .with_writer(std::io::stderr)
         .with_span_events(FmtSpan::CLOSE)
         .with_ansi(ansi);
     match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => builder.finish().with(filter).try_init(),
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true);
+            builder.finish().with(filter).try_init()
+        }
     }
     .map_err(|_| LogInitError::Twice)
 }
