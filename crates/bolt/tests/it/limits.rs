@@ -51,10 +51,7 @@ fn what_is_refused_leaves_the_writer_as_it_was() {
     writer.put(b"a", b"2").unwrap();
     writer.leave().unwrap();
     assert_eq!(
-        writer
-            .put(b"b\xff"[..1].as_ref(), b"")
-            .unwrap_err()
-            .to_string(),
+        writer.put(b"b", b"").unwrap_err().to_string(),
         r#"the key "b" does not come after "ba""#
     );
     writer.put(&long[1..], b"3").unwrap();
