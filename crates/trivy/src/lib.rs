@@ -5,3 +5,4 @@
 //! the parts settles what two sources say differently, and writes the files that the scanner opens.
 
 pub mod row;
+pub mod version;
