@@ -4,5 +4,7 @@
 //! of jars, and what of it could not be said in Trivy's words. Rows are sorted part by part; merging
 //! the parts settles what two sources say differently, and writes the files that the scanner opens.
 
+pub mod map;
 pub mod row;
+mod source;
 pub mod version;
