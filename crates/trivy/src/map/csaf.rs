@@ -286,7 +286,12 @@ fn package(
     }
     let scheme = release.family.scheme();
     let Some(package) = resolved.package(scheme) else {
-        return sink.unmapped(Unmapped::NoPurl, about.product);
+        let reason = if resolved.purl.is_empty() {
+            Unmapped::NoPurl
+        } else {
+            Unmapped::UnknownEcosystem
+        };
+        return sink.unmapped(reason, about.product);
     };
     // Advisories name the source package beside the binary ones; only those are installed.
     if package.arch == "src" {

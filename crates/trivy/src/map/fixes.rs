@@ -81,10 +81,6 @@ struct Products {
 }
 
 impl Fixes {
-    pub(super) fn is_empty(&self) -> bool {
-        self.plain.is_empty() && self.red_hat.is_empty()
-    }
-
     /// Takes a package down, or counts that the scanner would never report it.
     pub(super) fn add(&mut self, sink: &mut Sink<'_>, release: &Release, package: &str, fix: Fix) {
         if fix.fixed.is_none() && !release.family.reports_unfixed() {
