@@ -137,7 +137,7 @@ pub(super) fn map(envelope: &Envelope, raw: &str, sink: &mut Sink<'_>) {
         details.push((id, vulnerability));
     }
     for product in &context.nameless {
-        sink.unmapped(Unmapped::NoPurl, product);
+        sink.unmapped(Unmapped::NoPurl, context.products.label(product));
     }
     let (source, precedence) = context.origin.detail_source(context.family);
     for (id, vulnerability) in details {

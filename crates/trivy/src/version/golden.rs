@@ -96,5 +96,8 @@ fn as_the_libraries() {
     }
     assert!(wrong.is_empty(), "{} differ", wrong.len());
     let lines = text.lines().count();
-    assert!(lines > 2_000 && same * 100 > lines * 80, "{same} of {lines}");
+    assert!(
+        lines > 2_000 && same * 100 > lines * 80,
+        "{same} of {lines}"
+    );
 }

@@ -115,7 +115,7 @@ fn languages_and_statements() {
            {"category":"product_version","name":"1.4","product":{"product_id":"one","product_identification_helper":{"purl":"pkg:pypi/C_d@1.4"}}},
            {"category":"product_version","name":"1.6","product":{"product_id":"good","product_identification_helper":{"purl":"pkg:npm/%40a/b@1.6.0"}}},
            {"category":"product_version","name":"x","product":{"product_id":"image","product_identification_helper":{"purl":"pkg:oci/x"}}},
-           {"category":"product_name","name":"x","product":{"product_id":"box","product_identification_helper":{"cpe":"cpe:2.3:h:acme:box:1"}}}]},
+           {"category":"product_name","name":"x","product":{"name":"Acme Box","product_id":"box","product_identification_helper":{"cpe":"cpe:2.3:h:acme:box:1"}}}]},
          "vulnerabilities":[{"cve":"CVE-1","product_status":{"known_affected":["range","one","box","image"],"fixed":["good"],"known_not_affected":["image","box"]},
            "flags":[{"label":"component_not_present","product_ids":["image"]}],"threats":[{"category":"impact","details":"no","product_ids":["image"]}]}]}"#,
     );
@@ -159,7 +159,7 @@ fn languages_and_statements() {
         reasons,
         [
             (Unmapped::UnknownEcosystem, "pkg:oci/x"),
-            (Unmapped::NoPurl, "box")
+            (Unmapped::NoPurl, "Acme Box")
         ]
     );
 }
