@@ -141,6 +141,9 @@ pub(super) fn map(envelope: &Envelope, raw: &str, sink: &mut Sink<'_>) {
     }
     let (source, precedence) = context.origin.detail_source(context.family);
     for (id, vulnerability) in details {
+        if sink.is_spent() {
+            break;
+        }
         let detail = detail(&document, vulnerability, &source);
         sink.detail(id, precedence, &detail);
     }
@@ -195,6 +198,9 @@ fn one<'a>(
     ];
     for (products, state) in lists {
         for product in products.iter() {
+            if sink.is_spent() {
+                return;
+            }
             let resolved = context.products.resolve(product);
             if let Some(release) = resolved.release.clone() {
                 let family = release.family;

@@ -138,6 +138,9 @@ impl Fixes {
             };
             let value = AdvisoryValue::Plain(plain(&release, fix, identity));
             for id in &identity.ids {
+                if sink.is_spent() {
+                    return;
+                }
                 sink.advisory(&place, &package, id, value.clone());
             }
         }
@@ -155,19 +158,29 @@ impl Fixes {
             .iter()
             .map(|id| (id.clone(), severity(id)))
             .collect();
-        let mut rows: BTreeMap<(String, String), Vec<RedHatEntry>> = BTreeMap::new();
-        for ((package, advisory), states) in self.red_hat {
-            let own = if advisory.is_empty() {
-                origin.id
-            } else {
-                &advisory
-            };
-            for (id, entry) in entries(states, &cves, own) {
-                rows.entry((package.clone(), id)).or_default().push(entry);
+        let mut states = self.red_hat.into_iter().peekable();
+        while let Some(((package, advisory), of_advisory)) = states.next() {
+            let mut by_id: BTreeMap<String, Vec<RedHatEntry>> = BTreeMap::new();
+            let mut next = Some((advisory, of_advisory));
+            while let Some((advisory, of_advisory)) = next {
+                let own = if advisory.is_empty() {
+                    origin.id
+                } else {
+                    &advisory
+                };
+                for (id, entry) in entries(of_advisory, &cves, own) {
+                    by_id.entry(id).or_default().push(entry);
+                }
+                next = states
+                    .next_if(|((same, _), _)| *same == package)
+                    .map(|((_, advisory), of_advisory)| (advisory, of_advisory));
             }
-        }
-        for ((package, id), entries) in rows {
-            sink.advisory(&place, &package, &id, AdvisoryValue::RedHat(entries));
+            for (id, entries) in by_id {
+                sink.advisory(&place, &package, &id, AdvisoryValue::RedHat(entries));
+            }
+            if sink.is_spent() {
+                break;
+            }
         }
         let rows = repositories::DEFAULT
             .iter()
