@@ -318,3 +318,65 @@ fn real_statements_and_jars() {
         assert!(rows.java.len() > 500, "{}", rows.java.len());
     }
 }
+
+/// Where an affected version of the entry is, the scanner's rules say so of what was written; where
+/// a fix is, they do not.
+#[test]
+fn real_ranges_mean_what_they_say() {
+    let Some(records) = evidence("advisories.jsonl.zst") else {
+        return;
+    };
+    let mut checked = 0_usize;
+    for bytes in &records {
+        let mut rows = Rows::default();
+        map_database(bytes, &mut rows);
+        let record: Value = serde_json::from_slice(bytes).unwrap();
+        let Some(affected) = record["content"]["raw"]["affected"].as_array() else {
+            continue;
+        };
+        for row in &rows.advisories {
+            let language = Language::named(&row.ecosystem).unwrap();
+            let scheme = language.scheme();
+            let AdvisoryValue::Plain(advisory) = &row.value else {
+                panic!("{row:?}");
+            };
+            let of_package = affected.iter().filter(|item| {
+                let name = item["package"]["name"].as_str().unwrap();
+                language.keys(name).contains(&row.package)
+            });
+            // Pairs of a beginning and an end, as these two databases write them.
+            let mut pairs: Vec<(String, Option<String>)> = Vec::new();
+            for range in of_package.flat_map(|item| item["ranges"].as_array().unwrap()) {
+                for event in range["events"].as_array().unwrap() {
+                    if let Some(text) = event["introduced"].as_str() {
+                        let text = if text == "0" { "0.0.0-0" } else { text };
+                        pairs.push((text.to_owned(), None));
+                    } else if let Some(text) = event["fixed"].as_str() {
+                        pairs.last_mut().unwrap().1 = Some(text.to_owned());
+                    }
+                }
+            }
+            let at = |text: &str| scheme.parse(text).unwrap();
+            let is_affected = |text: &str| {
+                pairs.iter().any(|(from, fixed)| {
+                    at(from) <= at(text) && fixed.as_ref().is_none_or(|fixed| at(text) < at(fixed))
+                })
+            };
+            let far = "999999.0.0".to_owned();
+            let ends = pairs.iter().filter_map(|(_, fixed)| fixed.as_ref());
+            for text in pairs.iter().map(|(from, _)| from).chain(ends).chain([&far]) {
+                let found = scheme
+                    .vulnerable(
+                        &advisory.vulnerable_versions,
+                        &advisory.patched_versions,
+                        text,
+                    )
+                    .unwrap();
+                assert_eq!(found, is_affected(text), "{text} of {row:?}");
+                checked += 1;
+            }
+        }
+    }
+    println!("{checked} versions of {} records", records.len());
+    assert!(checked > 10_000, "{checked}");
+}
