@@ -112,6 +112,16 @@ impl Family {
     }
 }
 
+/// How versions in an operating system's bucket are compared.
+pub(crate) fn scheme_of(bucket: &str) -> Scheme {
+    let family = bucket.split(' ').next().unwrap_or_default();
+    match family {
+        "debian" | "ubuntu" | "amazon" | "echo" => Scheme::Dpkg,
+        "alpine" | "wolfi" | "chainguard" | "minimos" => Scheme::Apk,
+        _ => Scheme::Rpm,
+    }
+}
+
 /// The family that an OSV ecosystem's part before the first colon names.
 pub(super) fn family(name: &str) -> Option<Family> {
     Some(match name.trim_ascii().to_ascii_lowercase().as_str() {

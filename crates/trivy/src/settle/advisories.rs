@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::unite;
 use crate::TrivyError;
+use crate::map::distribution::scheme_of;
 use crate::row::{DataSource, RedHatEntry};
 use crate::runs::encode::{AdvisoryParts, PLAIN, RED_HAT, advisory_group};
 use crate::runs::key::{self, Fields};
@@ -286,7 +287,10 @@ impl Open {
             };
         }
         Ok(match (&mut self.value, other.shape) {
-            (Value::Plain(winner), PLAIN) => winner.add(other.plain().ok_or(TrivyError::Row)?),
+            (Value::Plain(winner), PLAIN) => {
+                let other = other.plain().ok_or(TrivyError::Row)?;
+                winner.add(other, scheme_of(&self.bucket))
+            }
             (Value::RedHat(winner), RED_HAT) => {
                 let entries = serde_json::from_slice(other.json).map_err(|_| TrivyError::Row)?;
                 winner.add(entries);

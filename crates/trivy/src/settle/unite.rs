@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::row::{Advisory, RedHatEntry};
+use crate::version::Scheme;
 
 /// A list that keeps the order in which things first appear: the scanner shows it as it is.
 #[derive(Default)]
@@ -52,14 +53,19 @@ impl Plain {
         united
     }
 
-    /// Adds what another row says; `false` where the two contradict each other, and nothing is added.
-    /// Two rows agree unless they name different fixes.
-    pub(super) fn add(&mut self, other: Advisory) -> bool {
+    /// Adds what another row says; `false` where the two contradict each other: they name different fixes.
+    /// Then the later fix is taken, and nothing of the other row. A notice that a fix was not enough names
+    /// a later one; taking the earlier would call what is still vulnerable fixed.
+    pub(super) fn add(&mut self, other: Advisory, scheme: Scheme) -> bool {
         let winner = &mut self.advisory;
         let by_architecture = !winner.entries.is_empty() && !other.entries.is_empty();
         let same_fix = winner.fixed_version == other.fixed_version
             && winner.affected_version == other.affected_version;
         if !same_fix && !by_architecture {
+            let fix = |advisory: &Advisory| scheme.parse(&advisory.fixed_version).ok();
+            if fix(&other) > fix(winner) {
+                *self = Self::new(other);
+            }
             return false;
         }
         self.vendor_ids

@@ -3,6 +3,7 @@
 use super::{Plain, RedHat};
 use crate::row::{Advisory, RedHatEntry};
 use crate::test_rows::{fixed, ranges};
+use crate::version::Scheme;
 
 fn entry(version: &str, arch: &str, vendor: &str) -> Advisory {
     Advisory {
@@ -17,7 +18,7 @@ fn entry(version: &str, arch: &str, vendor: &str) -> Advisory {
 fn ranges_keep_the_order_of_their_first_appearance() {
     let mut winner = Plain::new(ranges(&["<9.2", ">=10, <10.1"], &["9.2", "10.1"]));
     let other = ranges(&[">=10, <10.1", ">=11, <11.3", ">=11, <11.3"], &["11.3"]);
-    assert!(winner.add(other));
+    assert!(winner.add(other, Scheme::Dpkg));
     let united = ranges(
         &["<9.2", ">=10, <10.1", ">=11, <11.3"],
         &["9.2", "10.1", "11.3"],
@@ -26,12 +27,24 @@ fn ranges_keep_the_order_of_their_first_appearance() {
 }
 
 #[test]
-fn two_fixes_contradict_each_other_and_nothing_is_mixed() {
-    let mut winner = Plain::new(fixed("1.2-3"));
-    let mut other = fixed("1.2-4");
-    other.vendor_ids.push("DSA-1".to_owned());
-    assert!(!winner.add(other));
-    assert_eq!(winner.finish(), fixed("1.2-3"));
+fn of_two_fixes_the_later_is_taken_and_nothing_is_mixed() {
+    for (first, second, later) in [
+        ("1.9-3", "1.10-1", "1.10-1"),
+        ("1.10-1", "1.9-3", "1.10-1"),
+        // A notice that there is a fix comes after one that there is none.
+        ("", "1.2-3", "1.2-3"),
+        ("1.2-3", "", "1.2-3"),
+        ("not a version", "1.2-3", "1.2-3"),
+    ] {
+        let with_vendor = |version: &str| {
+            let mut advisory = fixed(version);
+            advisory.vendor_ids.push(format!("DSA of {version}"));
+            advisory
+        };
+        let mut winner = Plain::new(with_vendor(first));
+        assert!(!winner.add(with_vendor(second), Scheme::Dpkg));
+        assert_eq!(winner.finish(), with_vendor(later));
+    }
 }
 
 #[test]
@@ -41,10 +54,10 @@ fn what_the_winner_does_not_say_is_taken_from_the_other() {
     other.severity = 3;
     other.status = 2;
     other.vendor_ids.push("DSA-1".to_owned());
-    assert!(winner.add(other.clone()));
+    assert!(winner.add(other.clone(), Scheme::Dpkg));
     let mut lower = other.clone();
     lower.severity = 1;
-    assert!(winner.add(lower));
+    assert!(winner.add(lower, Scheme::Dpkg));
     assert_eq!(winner.finish(), other);
 }
 
@@ -58,7 +71,7 @@ fn fixes_by_architecture_are_united_whatever_the_outer_fix_is() {
         entry("1-2", "aarch64", "RLSA-2"),
     ];
     let mut united = Plain::new(winner);
-    assert!(united.add(other));
+    assert!(united.add(other, Scheme::Dpkg));
     let winner = united.finish();
     assert_eq!(winner.fixed_version, "1-1");
     assert_eq!(winner.entries.len(), 2);

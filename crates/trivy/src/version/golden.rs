@@ -1,7 +1,7 @@
 //! What the libraries themselves say.
 //!
 //! `golden.tsv` has, a line each, a scheme, `cmp` or `con`, two arguments (versions; or constraints and a
-//! version), and the answer of the library at the version that the scanner links: `<`, `=`, `>` or
+//! version), and the answer of the library at its newest version: `<`, `=`, `>` or
 //! `err`; `yes`, `no`, `badc` (no constraint) or `badv` (no version). `TRIVY_VERSIONS` names a larger
 //! file of the same shape.
 #![allow(

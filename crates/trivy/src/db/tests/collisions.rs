@@ -87,18 +87,18 @@ fn rows_of_one_feed_are_united() {
 }
 
 #[test]
-fn of_two_fixes_of_one_feed_the_smallest_record_says_which() {
+fn of_two_fixes_of_one_feed_the_later_is_taken() {
     let row = |version: &str| advisory("debian 12", "a", "CVE-1", fixed(version));
     let built = advisories(vec![
-        from(row("1-9"), "debian", 10, "b"),
-        from(row("1-2"), "debian", 10, "a"),
-        from(row("1-2"), "debian", 10, "c"),
+        from(row("1-10"), "debian", 10, "b"),
+        from(row("1-9"), "debian", 10, "a"),
+        from(row("1-9"), "debian", 10, "c"),
     ]);
     assert_eq!(
         built.tree()["debian 12/a/CVE-1"],
-        json!({"FixedVersion": "1-2"})
+        json!({"FixedVersion": "1-10"})
     );
-    assert_eq!(summary(&built).feeds["debian 12"].conflicting, 1);
+    assert_eq!(summary(&built).feeds["debian 12"].conflicting, 2);
 }
 
 #[test]
