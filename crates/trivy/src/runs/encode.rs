@@ -114,8 +114,14 @@ impl Encoded {
             &row.justification,
             &row.impact_statement,
             &row.timestamp,
-            &row.record,
         ]);
+        for list in [&row.subcomponents, &row.aliases] {
+            for text in list {
+                key::push(&mut self.key, text);
+            }
+            key::push(&mut self.key, "");
+        }
+        self.texts(&[&row.record]);
         self.json(row)
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::unite;
 use crate::TrivyError;
-use crate::row::{Advisory, DataSource, RedHatEntry};
+use crate::row::{DataSource, RedHatEntry};
 use crate::runs::encode::{AdvisoryParts, PLAIN, RED_HAT, advisory_group};
 use crate::runs::key::{self, Fields};
 use crate::runs::{Scratch, ScratchSorter};
@@ -34,8 +34,8 @@ enum Value {
         shape: u8,
         json: Vec<u8>,
     },
-    Plain(Advisory),
-    RedHat(Vec<RedHatEntry>),
+    Plain(Box<unite::Plain>),
+    RedHat(unite::RedHat),
 }
 
 /// A bucket's feed.
@@ -147,7 +147,8 @@ impl Advisories {
                 self.value.extend_from_slice(&json);
                 self.use_of(&id, &ecosystem, &source, open.severity)?;
             }
-            Value::Plain(plain) => {
+            Value::Plain(united) => {
+                let plain = united.finish();
                 self.value.push(PLAIN);
                 serde_json::to_writer(&mut self.value, &plain).map_err(serialise)?;
                 self.use_of(&id, &ecosystem, &source, plain.severity)?;
@@ -159,7 +160,8 @@ impl Advisories {
                 self.value.extend_from_slice(&json);
                 self.red_hat(&id, &ecosystem, &source, entries)?;
             }
-            Value::RedHat(entries) => {
+            Value::RedHat(united) => {
+                let entries = united.finish();
                 self.value.push(RED_HAT);
                 serde_json::to_writer(&mut self.value, &entries).map_err(serialise)?;
                 self.red_hat(&id, &ecosystem, &source, entries)?;
@@ -273,19 +275,21 @@ impl Open {
             if *shape == other.shape && json == other.json {
                 return Ok(true);
             }
+            let bad = |_| TrivyError::Row;
             self.value = if *shape == PLAIN {
-                Value::Plain(serde_json::from_slice(json).map_err(|_| TrivyError::Row)?)
+                let winner = serde_json::from_slice(json).map_err(bad)?;
+                Value::Plain(Box::new(unite::Plain::new(winner)))
             } else {
-                Value::RedHat(serde_json::from_slice(json).map_err(|_| TrivyError::Row)?)
+                let mut united = unite::RedHat::default();
+                united.add(serde_json::from_slice(json).map_err(bad)?);
+                Value::RedHat(united)
             };
         }
         Ok(match (&mut self.value, other.shape) {
-            (Value::Plain(winner), PLAIN) => {
-                unite::plain(winner, other.plain().ok_or(TrivyError::Row)?)
-            }
+            (Value::Plain(winner), PLAIN) => winner.add(other.plain().ok_or(TrivyError::Row)?),
             (Value::RedHat(winner), RED_HAT) => {
                 let entries = serde_json::from_slice(other.json).map_err(|_| TrivyError::Row)?;
-                unite::red_hat(winner, entries);
+                winner.add(entries);
                 true
             }
             _ => false,

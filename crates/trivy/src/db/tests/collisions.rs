@@ -224,3 +224,22 @@ fn details_of_what_no_advisory_is_about_are_counted() {
     assert_eq!(summary(&built).vulnerabilities.unused, 2);
     assert_eq!(summary(&built).vulnerabilities.without_details, 1);
 }
+
+#[test]
+fn twenty_thousand_rows_of_one_package_cost_what_is_in_them() {
+    let rows = (0..20_000)
+        .map(|number| {
+            let mut value = ranges(&[&format!("={number}")], &[]);
+            value.vendor_ids = vec![format!("GHSA-{number}")];
+            let row = advisory(PIP, "a", "CVE-1", value);
+            from(row, "ghsa", 10, &format!("{number:05}"))
+        })
+        .collect();
+    let tree = advisories(rows).tree();
+    let written = &tree[&format!("{PIP}/a/CVE-1")];
+    assert_eq!(
+        written["VulnerableVersions"].as_array().unwrap().len(),
+        20_000
+    );
+    assert_eq!(written["VendorIDs"][19_999], "GHSA-19999");
+}

@@ -1,5 +1,7 @@
 //! What changed between two vulnerability databases.
 
+mod red_hat;
+
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,8 +10,12 @@ use std::path::{Path, PathBuf};
 use export_bolt::{Database, ReadError, Step, Walk};
 use serde::{Deserialize, Serialize};
 
+use self::red_hat::Products;
 use crate::TrivyError;
 use crate::db::OWN_BUCKETS;
+
+/// The bucket whose advisories have numbers for products.
+const RED_HAT: &[u8] = b"Red Hat";
 
 /// How an advisory differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,11 +59,19 @@ pub struct ChangeCounts {
 
 /// Two databases that have been opened.
 ///
-/// Neither is trusted: a damaged file gives an error. Memory is a few pages of each.
+/// Neither is trusted: a damaged file gives an error. Memory is a few pages of each, and the names of
+/// Red Hat's products.
 #[derive(Debug)]
 pub struct Diff {
-    first: (PathBuf, Database<File>),
-    second: (PathBuf, Database<File>),
+    first: Opened,
+    second: Opened,
+}
+
+#[derive(Debug)]
+struct Opened {
+    path: PathBuf,
+    database: Database<File>,
+    products: Products,
 }
 
 impl Diff {
@@ -85,10 +99,15 @@ impl Diff {
     }
 }
 
-fn open(path: &Path) -> Result<(PathBuf, Database<File>), TrivyError> {
+fn open(path: &Path) -> Result<Opened, TrivyError> {
     let file = File::open(path).map_err(TrivyError::file("open", path))?;
     let database = Database::open(file).map_err(|error| failed(path, error))?;
-    Ok((path.to_owned(), database))
+    let products = Products::of(&database).map_err(|error| failed(path, error))?;
+    Ok(Opened {
+        path: path.to_owned(),
+        database,
+        products,
+    })
 }
 
 fn failed(path: &Path, source: ReadError) -> TrivyError {
@@ -114,6 +133,20 @@ impl Changes<'_> {
         &self.counts
     }
 
+    fn same(&self, a: &Item, b: &Item) -> bool {
+        if a.value == b.value && a.bucket != RED_HAT {
+            return true;
+        }
+        if a.bucket != RED_HAT {
+            return false;
+        }
+        let (a, b) = (
+            self.first.opened.products.named(&a.value),
+            self.second.opened.products.named(&b.value),
+        );
+        a.is_some() && a == b
+    }
+
     fn step(&mut self) -> Result<Option<Change>, TrivyError> {
         loop {
             self.first.peek()?;
@@ -131,7 +164,7 @@ impl Changes<'_> {
                 .then(|| self.second.next.take())
                 .flatten();
             let (kind, item) = match (a, b) {
-                (Some(a), Some(b)) if a.value == b.value => (None, a),
+                (Some(a), Some(b)) if self.same(&a, &b) => (None, a),
                 (Some(a), Some(_)) => (Some(ChangeKind::Changed), a),
                 (Some(a), None) => (Some(ChangeKind::Removed), a),
                 (None, Some(b)) => (Some(ChangeKind::Added), b),
@@ -191,7 +224,7 @@ impl Item {
 
 /// The advisories of one database, in order.
 struct Advisories<'a> {
-    path: &'a Path,
+    opened: &'a Opened,
     walk: Walk<'a, File>,
     /// Names of the buckets that are open.
     open: Vec<Vec<u8>>,
@@ -199,10 +232,10 @@ struct Advisories<'a> {
 }
 
 impl<'a> Advisories<'a> {
-    fn of((path, database): &'a (PathBuf, Database<File>)) -> Self {
+    fn of(opened: &'a Opened) -> Self {
         Self {
-            path,
-            walk: database.walk(),
+            opened,
+            walk: opened.database.walk(),
             open: Vec::new(),
             next: None,
         }
@@ -214,7 +247,7 @@ impl<'a> Advisories<'a> {
             let Some(step) = self.walk.next() else {
                 return Ok(());
             };
-            match step.map_err(|error| failed(self.path, error))? {
+            match step.map_err(|error| failed(&self.opened.path, error))? {
                 Step::Enter { entry, .. } => self.open.push(entry.key().to_vec()),
                 Step::Leave => {
                     self.open.pop();
@@ -238,5 +271,4 @@ impl<'a> Advisories<'a> {
 }
 
 #[cfg(test)]
-#[path = "diff_tests.rs"]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::{ChangeCounts, ChangeKind, Diff};
 use crate::TrivyError;
-use crate::row::Rows;
+use crate::row::{AdvisoryValue, RedHatEntry, Rows};
 use crate::test_rows::{PIP, advisory, build, detail, fixed, ranges, titled};
 
 #[test]
@@ -58,6 +58,35 @@ fn changes_are_sorted_and_counted_by_ecosystem() {
     };
     assert_eq!(changes.counts()["pip"], counts);
     assert_eq!(changes.counts()["debian 12"].removed, 1);
+}
+
+#[test]
+fn products_are_compared_by_name() {
+    let red_hat = |id: &str, cpe: &str| {
+        let mut row = advisory("Red Hat", "curl", id, fixed(""));
+        row.value = AdvisoryValue::RedHat(vec![RedHatEntry {
+            fixed_version: "1-1".to_owned(),
+            cpes: [cpe.to_owned()].into(),
+            cves: vec![(id.to_owned(), 1)],
+            ..RedHatEntry::default()
+        }]);
+        row
+    };
+    let database = |advisories| {
+        build(Rows {
+            advisories,
+            ..Rows::default()
+        })
+    };
+    let first = database(vec![red_hat("CVE-1", "cpe:/m"), red_hat("CVE-2", "cpe:/n")]);
+    // A product before all others moves every number; CVE-2 is about that one now.
+    let second = database(vec![red_hat("CVE-1", "cpe:/m"), red_hat("CVE-2", "cpe:/a")]);
+    let diff = Diff::open(&first.database(), &second.database()).unwrap();
+    let ids: Vec<_> = diff
+        .changes()
+        .map(|change| change.map(|change| (change.change, change.id)).unwrap())
+        .collect();
+    assert_eq!(ids, [(ChangeKind::Changed, "CVE-2".to_owned())]);
 }
 
 #[test]
