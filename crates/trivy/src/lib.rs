@@ -16,14 +16,17 @@ mod full;
 mod java;
 pub mod layer;
 pub mod listing;
+pub mod map;
 mod merge;
 mod metadata;
 pub mod row;
 pub mod runs;
 mod settle;
+mod source;
 pub mod summary;
 #[cfg(test)]
 mod test_rows;
+pub mod version;
 mod vex;
 
 pub use assembled::{Assembled, AssembledFile, Compression, Summary};
