@@ -264,3 +264,18 @@ async fn a_schema_that_is_not_written_is_refused_when_the_run_is_asked_for() {
     assert_eq!(refused.code, ErrorCode::InvalidRequest);
     assert_eq!(refused.fields[0].field, "options.schema_version");
 }
+
+#[tokio::test]
+async fn a_database_whose_time_is_over_is_removed_and_its_documents_stay() {
+    let (world, key) = assembling("scanner").await;
+    let process = world.sound_process();
+    world.settle(&process).await.unwrap();
+    completed(&world, &key, None).await.unwrap();
+    world.clock.advance(Duration::from_secs(31 * 86_400));
+    tick(&process.ports).await.unwrap();
+    world.settle(&process).await.unwrap();
+    let run = world.run(&key).await.unwrap();
+    assert!(run.pruned.is_some() && run.assembled.is_empty());
+    assert_eq!(run.published.unwrap().members.len(), 5);
+    only_what_is_pointed_at(&world).await.unwrap();
+}
