@@ -17,14 +17,14 @@ async fn assembling(profile: &str) -> (World, RunKey) {
     let process = world.sound_process();
     let key = world.submit(&process, "acme", profile).await.unwrap();
     while world.run(&key).await.unwrap().status != RunStatus::Assembling {
-        let (_, outcome) = process.step().await.unwrap().expect("it stops too early");
+        let (_, outcome) = process.step().await.unwrap().unwrap();
         outcome.unwrap();
     }
     (world, key)
 }
 
 async fn step(process: &Process) -> Result<()> {
-    let (_, outcome) = process.step().await?.expect("there is a message");
+    let (_, outcome) = process.step().await?.unwrap();
     Ok(outcome?)
 }
 

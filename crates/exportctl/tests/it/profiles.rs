@@ -22,7 +22,12 @@ fn a_configuration_never_changes_it_gets_a_new_revision() {
             .map(|p| format!("{}@{}", p["name"].as_str().unwrap(), p["revision"]))
             .collect()
     };
-    let builtin = ["json:raw@1", "json:policy@1", "trivy:db@1", "trivy:java-db@1"];
+    let builtin = [
+        "json:raw@1",
+        "json:policy@1",
+        "trivy:db@1",
+        "trivy:java-db@1",
+    ];
     assert_eq!(listed(&world), builtin);
     let made = create(
         &world,
