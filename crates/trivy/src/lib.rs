@@ -12,6 +12,7 @@ mod assembled;
 mod db;
 pub mod diff;
 mod error;
+mod full;
 mod java;
 pub mod layer;
 pub mod listing;

@@ -25,12 +25,23 @@ pub struct Registry {
 impl Default for Registry {
     fn default() -> Self {
         Self {
-            adapters: vec![AdapterInfo {
-                name: "json",
-                version: "1",
-                variants: &["raw", "policy"],
-                formats: &["application/x-ndjson"],
-            }],
+            adapters: vec![
+                AdapterInfo {
+                    name: "json",
+                    version: "1",
+                    variants: &["raw", "policy"],
+                    formats: &["application/x-ndjson"],
+                },
+                AdapterInfo {
+                    name: "trivy",
+                    version: "1",
+                    variants: &["db", "java-db"],
+                    formats: &[
+                        "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip",
+                        "application/vnd.aquasec.trivy.javadb.layer.v1.tar+gzip",
+                    ],
+                },
+            ],
         }
     }
 }
@@ -55,6 +66,23 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_promised_of_a_layer_is_what_is_made() {
+        use export_bundle::payload::layer_of;
+        use export_trivy::layer::LayerKind;
+        use export_trivy::{DATABASE_SCHEMA, JAVA_SCHEMA};
+        for (kind, layer, schema) in [
+            (ProfileKind::TrivyDb, LayerKind::Database, DATABASE_SCHEMA),
+            (ProfileKind::TrivyJavaDb, LayerKind::Java, JAVA_SCHEMA),
+        ] {
+            assert_eq!(kind.schema_version(), Some(schema));
+            let path = format!("payload/{}", layer.file_name());
+            assert_eq!(layer_of(kind), Some((path.as_str(), layer.media_type())));
+            let adapter = Registry::default().find(kind).cloned().unwrap();
+            assert!(adapter.formats.contains(&layer.media_type()));
+        }
+    }
 
     #[test]
     fn every_profile_kind_has_an_adapter() {
