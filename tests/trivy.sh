@@ -13,10 +13,11 @@ if ! command -v python3 >/dev/null; then
     exit 0
 fi
 if [[ ! -x $TRIVY ]]; then
-    echo "skipped: scans by Trivy: it is not installed (scripts/referees.sh says why)"
+    echo "skipped: scans by Trivy: it is not installed (scripts/scanners.sh says why)"
     exit 0
 fi
-bbolt=()
-[[ -x $BBOLT ]] && bbolt=(--bbolt "$BBOLT")
+more=()
+[[ -x $BBOLT ]] && more+=(--bbolt "$BBOLT")
+[[ -x $TRIVY_DB ]] && more+=(--trivy-db "$TRIVY_DB")
 PYTHONDONTWRITEBYTECODE=1 python3 tests/trivy/acceptance.py \
-    --exportctl "$exportctl" --trivy "$TRIVY" "${bbolt[@]}" "$@"
+    --exportctl "$exportctl" --trivy "$TRIVY" "${more[@]}" "$@"

@@ -15,7 +15,7 @@ for tool in python3 zstd; do
     fi
 done
 if [[ ! -x $TRIVY ]]; then
-    echo "skipped: real advisories by Trivy: it is not installed (scripts/referees.sh says why)"
+    echo "skipped: real advisories by Trivy: it is not installed (scripts/scanners.sh says why)"
     exit 0
 fi
 if [[ ! -e $evidence/advisories.jsonl.zst ]]; then

@@ -1,6 +1,6 @@
 """Evidence in, `trivy:db` and `trivy:java-db` out, and the real Trivy's word on both.
 
-    acceptance.py --exportctl P --trivy P [--bbolt P] [--seed N]
+    acceptance.py --exportctl P --trivy P [--bbolt P] [--trivy-db P] [--seed N]
 
 Prints `ok: …` or `wrong: …` for each thing that must hold, and ends with 1 if one does not.
 """
@@ -136,7 +136,7 @@ class Acceptance:
             if name not in before])
         for check in (
                 self.check_structure, self.check_java_structure, self.check_languages,
-                self.check_systems, self.check_redhat, self.check_jars, self.check_hostile,
+                self.check_builder, self.check_systems, self.check_redhat, self.check_jars, self.check_hostile,
                 self.check_unmapped, self.check_vex, self.check_verified):
             self.guarded(check)
         self.say("no scan changed a file",
@@ -196,7 +196,7 @@ class Acceptance:
                   for name in (one, one.lower()) if name not in spelt]
         self.say(f"an independent reader finds {len(content)} keys in {len(buckets)} buckets", lines)
         if not self.options.bbolt:
-            print("skipped: bbolt check: there is no bbolt here (scripts/referees.sh)")
+            print("skipped: bbolt check: there is no bbolt here (scripts/scanners.sh)")
             return
         done = subprocess.run([self.options.bbolt, "check", path], capture_output=True, text=True)
         self.say("bbolt check", [] if done.returncode == 0 and "OK" in done.stdout
@@ -240,6 +240,38 @@ class Acceptance:
     def languages_sbom(self):
         import locks
         return locks.sbom(self.languages.components)
+
+    def check_builder(self):
+        """The scanner's own builder, on the same documents of GitHub's: the same findings."""
+        if not self.options.trivy_db:
+            print("skipped: trivy-db's builder: it is not here (scripts/scanners.sh)")
+            return
+        tree = self.work / "builder"
+        # It walks this folder whether or not there is anything in it.
+        (tree / "cocoapods-specs" / "Specs").mkdir(parents=True)
+        for document in self.languages.documents:
+            if document["id"].startswith("GHSA-"):
+                file = tree / "ghsa/advisories/github-reviewed/2026/01" / document["id"] \
+                    / (document["id"] + ".json")
+                file.parent.mkdir(parents=True)
+                file.write_text(json.dumps(document), encoding="utf-8")
+        cache = self.work / "built"
+        subprocess.run([self.options.trivy_db, "build", "--cache-dir", tree, "--output-dir",
+                        cache / "db", "--only-update", "ghsa"], check=True, capture_output=True)
+        target = self.work / "languages.cdx.json"
+        theirs = self.scanner.scan("sbom", cache, target).found()
+        ours = self.scanner.scan("sbom", self.cache, target).found()
+        # Pods are not GitHub's to name.
+        ours = {key: row for key, row in ours.items()
+                if row["DataSource"][0] == "ghsa" and key[0] != "cocoapods"}
+        lines = [f"only by the builder: {one}" for one in sorted(set(theirs) - set(ours))]
+        lines += [f"only by us: {one}" for one in sorted(set(ours) - set(theirs))]
+        for key in set(ours) & set(theirs):
+            for name in ("FixedVersion", "Status", "Severity", "SeveritySource", "DataSource", "CVSS"):
+                if ours[key][name] != theirs[key][name]:
+                    lines.append(f"{key}: {name}: {ours[key][name]} and {theirs[key][name]}")
+        lines += ["it finds nothing"] * (not theirs)
+        self.say(f"trivy-db's builder: the same {len(theirs)} findings", lines)
 
     def check_systems(self):
         for name, sbom, expected in self.systems.targets:
@@ -537,6 +569,7 @@ def main():
     parser.add_argument("--exportctl", required=True, type=pathlib.Path)
     parser.add_argument("--trivy", required=True)
     parser.add_argument("--bbolt")
+    parser.add_argument("--trivy-db")
     parser.add_argument("--seed", type=int, default=6)
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()

@@ -26,7 +26,7 @@ from scanner import Scanner
 
 PURLS = {"Go": "golang", "crates.io": "cargo"}
 # Trivy's kinds of package in SBOMs.
-KINDS = {"gobinary": "Go", "rustbinary": "crates.io", "gomod": "Go", "cargo": "crates.io"}
+KINDS = {"gobinary": "Go", "cargo": "crates.io"}
 
 
 class Advisory:
