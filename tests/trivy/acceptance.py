@@ -7,6 +7,7 @@ Prints `ok: …` or `wrong: …` for each thing that must hold, and ends with 1 
 
 import argparse
 import collections
+import hashlib
 import io
 import json
 import pathlib
@@ -21,7 +22,8 @@ import traceback
 
 import boltfile
 from documents import Numbers
-from exports import Home, digests, member, members
+import locks
+from exports import Home, digests, member
 from hostile import Hostile
 from jars import Jars
 from languages import ECOSYSTEMS, Languages
@@ -143,7 +145,7 @@ class Acceptance:
                  [f"{name} changed" for name, digest in digests(self.cache).items()
                   if before.get(name) != digest])
         for check in (self.check_bites, self.check_metadata, self.check_oci,
-                      self.check_diff):
+                      self.check_diff, self.check_schema_gate):
             self.guarded(check)
         self.guarded(lambda: self.check_rebuilt(files))
         return 1 if self.wrong else 0
@@ -229,17 +231,13 @@ class Acceptance:
 
     def check_languages(self):
         target = self.work / "languages.cdx.json"
-        target.write_text(json.dumps(self.languages_sbom()), encoding="utf-8")
+        target.write_text(json.dumps(locks.sbom(self.languages.components)), encoding="utf-8")
         self.compare("language packages in an SBOM",
                      self.scanner.scan("sbom", self.cache, target), self.languages.in_sbom)
         folder = self.work / "locks"
         self.languages.write(folder)
         scanned = self.scanner.scan("fs", self.cache, folder)
         self.compare("language packages in lock files", scanned, self.languages.in_locks)
-
-    def languages_sbom(self):
-        import locks
-        return locks.sbom(self.languages.components)
 
     def check_builder(self):
         """The scanner's own builder, on the same documents of GitHub's: the same findings."""
@@ -506,14 +504,57 @@ class Acceptance:
 
     def check_diff(self):
         """What was added, removed, changed, by ecosystem."""
-        def empty(found):
-            return not any(one for eco in found.get("ecosystems", found).values()
-                           if isinstance(eco, dict) for one in eco.values() if one)
-        same = json.loads(self.home.run("--json", "diff", self.database, self.database))
-        self.say("a bundle does not differ from itself", [] if empty(same) else [str(same)[:300]])
-        text = self.home.run("diff", self.database, self.changed)if hasattr(self, "changed") else None
-        if text is not None:
-            print(text)
+        home = Home(self.options.exportctl, self.work / "home-diff")
+        one = next(document for document in self.languages.documents
+                   if document["affected"][0]["package"]["ecosystem"] == "npm")
+        two = next(document for document in self.languages.documents
+                   if document["affected"][0]["package"]["ecosystem"] == "Go")
+        three = next(document for document in self.systems.documents
+                     if document["affected"][0]["package"]["ecosystem"] == "Wolfi")
+        archives = []
+        for number, documents in enumerate(([one, two], [
+                {**two, "modified": "2026-10-01T00:00:00Z", "affected": [{
+                    **two["affected"][0], "ranges": [{"type": "SEMVER", "events": [
+                        {"introduced": "0"}, {"fixed": "0.21.0"}]}]}]}, three])):
+            home = Home(self.options.exportctl, self.work / f"home-diff-{number}")
+            path = self.work / "diff.jsonl"
+            path.write_text("".join(json.dumps(document) + "\n" for document in documents))
+            home.imports(path)
+            archives.append(self.work / f"diff-{number}.tar")
+            home.export("trivy:db", archives[-1])
+
+        def counts(first, second):
+            found = json.loads(home.run("--json", "diff", first, second))
+            return {name: (one["added"], one["removed"], one["changed"])
+                    for name, one in found["ecosystems"].items()
+                    if (one["added"], one["removed"], one["changed"]) != (0, 0, 0)}
+        same = counts(archives[0], archives[0])
+        self.say("a bundle does not differ from itself", [str(same)] * bool(same))
+        there, back = counts(*archives), counts(*reversed(archives))
+        wanted = {"npm": (0, 1, 0), "go": (0, 0, 1), "wolfi": (1, 0, 0)}
+        self.say("diff: added, removed, changed by ecosystem",
+                 [] if there == wanted else [f"{there} instead of {wanted}"])
+        wanted = {"npm": (1, 0, 0), "go": (0, 0, 1), "wolfi": (0, 1, 0)}
+        self.say("diff: the other way round",
+                 [] if back == wanted else [f"{back} instead of {wanted}"])
+        text = home.run("diff", *archives)
+        self.say("diff: names the advisories for people", [
+            f"{name} is not in: {text[:500]}" for name in ("wolfi", "npm", "go") if name not in text])
+
+    def check_schema_gate(self):
+        """Another schema's version is refused when the run is submitted."""
+        for profile, version, own in (("trivy:db", 3, 2), ("trivy:java-db", 2, 1)):
+            lines = []
+            try:
+                self.home.run("run", profile, "--schema-version", version, "--out",
+                              self.work / "never.tar")
+                lines.append("it was made")
+            except Exception as error:  # noqa: BLE001
+                said = str(error)
+                if "ERR_TRIVY_SCHEMA" not in said or str(own) not in said.split("instead of 0")[-1]:
+                    lines.append(said[-300:])
+            self.say(f"{profile} of schema {version} is refused, and {own} named", lines)
+            self.home.run("run", profile, "--schema-version", own, "--out", self.work / "asked.tar")
 
     def check_rebuilt(self, files):
         """Again, in other orders, by one worker and by four: the same bytes."""
@@ -548,7 +589,6 @@ class Acceptance:
 
 
 def digest_of(archive, path):
-    import hashlib
     return hashlib.sha256(member(archive, path)).hexdigest()
 
 
