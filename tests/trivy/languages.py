@@ -81,7 +81,7 @@ ECOSYSTEMS = [
               "sample-lib", "sample.other+x", "sample.other+x", "2.0.0-rc1", data_source="glad",
               lock="conan.lock", locked="conan", write=locks.conan_lock),
     Ecosystem("Bitnami", "bitnami", "Bitnami Vulnerability Database", "bitnami", "bitnami",
-              "sample-lib", "sample-other", "sample-other", "2.0.0-rc.1", kind="SEMVER",
+              "sample-lib", "sample-other", "sample-other", "2.0.0-3", caught=False, kind="SEMVER",
               data_source="bitnami"),
     Ecosystem("CocoaPods", "cocoapods", "GitHub Security Advisory Swift", "cocoapods", "cocoapods",
               "SampleLib", "SampleKit/Core_UI", "SampleKit/Core_UI", "2.0.0.rc1",
