@@ -95,22 +95,25 @@ def check(options):
         chosen = random.Random(options.seed).sample(advisories, options.sample)
     oracle = Oracle(advisories)
 
-    versions = sorted({pair for one in chosen for pair in candidates(one)})
-    expected = {(package, version): oracle.ids(package, version) for package, version in versions}
-
-    # Every advisory has to be seen on both sides, where it has two.
-    seen = collections.Counter()
+    # Every advisory has to be seen on both sides, where it has two. Of a sample's advisories a few
+    # versions of each side will do, or a scan takes a minute.
+    pick = random.Random(options.seed)
+    expected, seen = {}, collections.Counter()
     for one in chosen:
+        ids = set(one.ids)
+        inside, outside = [], []
+        for pair in sorted(set(candidates(one))):
+            of = oracle.ids(*pair)
+            (inside if ids & of else outside).append((pair, of))
+        for side in (inside, outside):
+            few = side if chosen is advisories else pick.sample(side, min(2, len(side)))
+            expected.update(few)
         if one.withdrawn:
             seen["withdrawn"] += 1
             continue
         if not one.packages:
             seen["without versions"] += 1
             continue
-        ids = set(one.ids)
-        pairs = set(candidates(one))
-        inside = any(ids & expected[pair] for pair in pairs)
-        outside = any(not ids & expected[pair] for pair in pairs)
         assert inside, f"{one.own_id}: the oracle has no affected version"
         seen["with an affected version"] += 1
         seen["and one that is not" if outside else "and no other, as all are affected"] += 1
@@ -123,6 +126,7 @@ def check(options):
         built = time.monotonic()
 
         scanner = Scanner(options.trivy, work)
+        versions = sorted(expected)
         components = [
             locks.component(PURLS[ecosystem], name, ("v" if ecosystem == "Go" else "") + version,
                             reference=f"{ecosystem}/{name}@{version}")

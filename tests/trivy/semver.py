@@ -57,11 +57,12 @@ def neighbours(text):
     (major, minor, patch), (release,), pre = parse(text)
     if major < 0:
         # Everything, so also what Go calls a commit that no tag precedes.
-        return ["0.0.0-20190501000000-0123456789ab", "0.0.0", "0.0.1"]
+        return ["0.0.0-20050101000000-0123456789ab", "0.0.0", "0.0.1"]
     around = [text, f"{major}.{minor}.{patch + 1}", f"{major}.{minor}.{patch}-alpha.1"]
     if not release:
         around.append(f"{major}.{minor}.{patch}")
         around.append(text.split("+")[0] + ".1")
+        around.append(f"{major}.{minor}.{patch}-0")
     if patch:
         around.append(f"{major}.{minor}.{patch - 1}")
     elif minor:
