@@ -29,6 +29,7 @@ from jars import Jars
 from languages import ECOSYSTEMS, Languages
 from redhat import RedHat
 from registry import Artifact, serving
+from roots import Roots
 from scanner import Scanner, differences
 from statements import Statements
 from systems import SYSTEMS, Systems
@@ -57,6 +58,7 @@ class Acceptance:
         self.languages, self.systems = Languages(numbers), Systems(numbers)
         self.redhat, self.jars = RedHat(numbers), Jars(numbers)
         self.hostile, self.statements = Hostile(numbers), Statements(numbers)
+        self.roots = Roots(self.languages, self.systems)
         self.cache = work / "cache"
 
     # What is said --------------------------------------------------------------------------------
@@ -138,7 +140,8 @@ class Acceptance:
             if name not in before])
         for check in (
                 self.check_structure, self.check_java_structure, self.check_languages,
-                self.check_builder, self.check_systems, self.check_redhat, self.check_jars, self.check_hostile,
+                self.check_builder, self.check_systems, self.check_roots,
+                self.check_redhat, self.check_jars, self.check_hostile,
                 self.check_unmapped, self.check_vex, self.check_verified):
             self.guarded(check)
         self.say("no scan changed a file",
@@ -276,6 +279,13 @@ class Acceptance:
             target = self.work / "system.cdx.json"
             target.write_text(json.dumps(sbom), encoding="utf-8")
             self.compare(name, self.scanner.scan("sbom", self.cache, target), expected)
+
+    def check_roots(self):
+        folder = self.work / "roots"
+        self.roots.write(folder)
+        for name, expected in self.roots.expected.items():
+            self.compare(f"{name}, a file system",
+                         self.scanner.scan("rootfs", self.cache, folder / name), expected)
 
     def check_redhat(self):
         target = self.work / "redhat.cdx.json"
