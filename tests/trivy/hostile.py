@@ -150,7 +150,7 @@ class Hostile:
                         identifier="PYSEC-1900-1")
         for one in (github, pypa):
             one.document["aliases"], one.id = [cve], cve
-        self.feeds = (cve, github, pypa)
+        self.cve_of_two_feeds = cve
         self.components.append(locks.component("pypi", "two-feeds", "1.0"))
         self.found.add(("two-feeds", "1.0", cve))
 

@@ -159,7 +159,7 @@ class Languages:
         identifier = self.numbers.ghsa()
         if not github:
             identifier = {"bitnami": "BIT-sample-1900-", "glad": "GMS-1900-",
-                          "k8s": "K8S-1900-"}[eco.data_source] + str(
+                          "k8s": "KUBE-1900-"}[eco.data_source] + str(
                 self.numbers.count)
         one = Advisory(self.numbers, identifier, aliases, packages, github=github, **more)
         self.documents.append(one.document)
