@@ -51,10 +51,14 @@ const CALLS: [&str; 37] = [
 ];
 
 /// A whole life of a run, from its submission to its last sweep, with `plan`'s faults.
-async fn life(plan: &FaultPlan, expected: Option<Sha256Digest>) -> Result<Sha256Digest> {
+async fn life(
+    profile: &str,
+    plan: &FaultPlan,
+    expected: Option<Sha256Digest>,
+) -> Result<Sha256Digest> {
     let world = World::new(&SMALL)?;
     let process = world.process(plan);
-    let key = world.submit(&process, "acme", "small").await?;
+    let key = world.submit(&process, "acme", profile).await?;
     world.settle(&process).await?;
     if process.is_dead() {
         let process = world.replace(&process).await?;
@@ -63,9 +67,9 @@ async fn life(plan: &FaultPlan, expected: Option<Sha256Digest>) -> Result<Sha256
     completed(&world, &key, expected).await
 }
 
-async fn every_call(what: &'static str, fault: Fault, only: &[&str]) {
+async fn every_call(what: &'static str, profile: &str, fault: Fault, only: &[&str]) {
     let plan = FaultPlan::none();
-    let digest = life(&plan, None).await.unwrap();
+    let digest = life(profile, &plan, None).await.unwrap();
     let calls: Vec<(&str, u64)> = only
         .iter()
         .map(|name| (*name, plan.calls_of(name)))
@@ -84,7 +88,7 @@ async fn every_call(what: &'static str, fault: Fault, only: &[&str]) {
         for nth in 1..=count {
             let plan = FaultPlan::none().on(name, nth, fault);
             let outcome = async {
-                life(&plan, Some(digest)).await?;
+                life(profile, &plan, Some(digest)).await?;
                 // Concurrent commits conflict now and then, and are tried again: the number of calls
                 // differs by a few from life to life.
                 let faults = plan.faults();
@@ -99,40 +103,73 @@ async fn every_call(what: &'static str, fault: Fault, only: &[&str]) {
 
 #[tokio::test]
 async fn any_call_fails_without_its_effect() {
-    every_call("fail before", Fault::Fail(When::Before), &CALLS).await;
+    every_call("fail before", "small", Fault::Fail(When::Before), &CALLS).await;
 }
 
 #[tokio::test]
 async fn any_call_fails_after_its_effect() {
-    every_call("fail after", Fault::Fail(When::After), &CALLS).await;
+    every_call("fail after", "small", Fault::Fail(When::After), &CALLS).await;
 }
 
 #[tokio::test]
 async fn the_process_dies_before_any_call() {
-    every_call("die before", Fault::Die(When::Before), &CALLS).await;
+    every_call("die before", "small", Fault::Die(When::Before), &CALLS).await;
 }
 
 #[tokio::test]
 async fn the_process_dies_after_any_call() {
-    every_call("die after", Fault::Die(When::After), &CALLS).await;
+    every_call("die after", "small", Fault::Die(When::After), &CALLS).await;
 }
 
 #[tokio::test]
 async fn any_message_is_sent_or_received_twice() {
-    every_call("twice", Fault::Duplicate, &["queue.send", "queue.receive"]).await;
+    let messages = ["queue.send", "queue.receive"];
+    every_call("twice", "small", Fault::Duplicate, &messages).await;
+    every_call("twice, assembled", "scanner", Fault::Duplicate, &messages).await;
+}
+
+/// The calls of a run that is assembled that another run does not make, or makes otherwise.
+const ASSEMBLING: [&str; 9] = [
+    "objects.complete",
+    "objects.part",
+    "objects.read",
+    "objects.upload",
+    "queue.send",
+    "state.commit",
+    "state.parts",
+    "state.run",
+    "state.work",
+];
+
+#[tokio::test]
+async fn any_call_of_an_assembled_run_fails() {
+    for when in [When::Before, When::After] {
+        let fault = Fault::Fail(when);
+        every_call("assembled, fail", "scanner", fault, &ASSEMBLING).await;
+    }
+}
+
+#[tokio::test]
+async fn the_process_dies_at_any_call_of_an_assembled_run() {
+    for when in [When::Before, When::After] {
+        let fault = Fault::Die(when);
+        every_call("assembled, die", "scanner", fault, &ASSEMBLING).await;
+    }
 }
 
 /// Many faults in one life, as a bad day has them.
 #[tokio::test]
 async fn many_calls_fail() {
-    let digest = life(&FaultPlan::none(), None).await.unwrap();
     let mut scenarios = Scenarios::new("bad days");
-    for seed in 0..60 {
-        let plan = FaultPlan::seeded(seed, 6);
-        scenarios.add(
-            format!("seed {seed}"),
-            life(&plan, Some(digest)).await.map(|_| ()),
-        );
+    for profile in ["small", "scanner"] {
+        let digest = life(profile, &FaultPlan::none(), None).await.unwrap();
+        for seed in 0..60 {
+            let plan = FaultPlan::seeded(seed, 6);
+            scenarios.add(
+                format!("{profile}, seed {seed}"),
+                life(profile, &plan, Some(digest)).await.map(|_| ()),
+            );
+        }
     }
-    scenarios.finish(60);
+    scenarios.finish(120);
 }

@@ -5,7 +5,7 @@ use export_model::{Message, Sha256Digest};
 use export_ports::Delivery;
 use export_scenarios::{Process, Random, SMALL, World};
 
-use crate::support::{Scenarios, completed, undisturbed};
+use crate::support::{Scenarios, completed, undisturbed_of};
 
 #[tokio::test]
 async fn a_run_completes_and_leaves_what_it_should() {
@@ -35,10 +35,10 @@ async fn receive_all(process: &Process, waiting: &mut Vec<Delivery>) -> Result<(
 }
 
 /// A run whose messages `seed` shuffles, repeats and delays.
-async fn shuffled(seed: u64, expected: Sha256Digest) -> Result<()> {
+async fn shuffled(profile: &str, seed: u64, expected: Sha256Digest) -> Result<()> {
     let world = World::new(&SMALL)?;
     let (one, other) = (world.sound_process(), world.sound_process());
-    let key = world.submit(&one, "acme", "small").await?;
+    let key = world.submit(&one, "acme", profile).await?;
     let mut random = Random::new(seed);
     let (mut waiting, mut seen): (Vec<Delivery>, Vec<Message>) = (Vec::new(), Vec::new());
     for _ in 0..2_000 {
@@ -98,10 +98,13 @@ async fn acknowledge(process: &Process, delivery: &Delivery) -> Result<()> {
 
 #[tokio::test]
 async fn messages_come_in_any_order_and_any_number() {
-    let digest = undisturbed().await;
     let mut scenarios = Scenarios::new("shuffled");
-    for seed in 0..100 {
-        scenarios.add(format!("seed {seed}"), shuffled(seed, digest).await);
+    for (profile, seeds) in [("small", 0..100), ("scanner", 100..150)] {
+        let digest = undisturbed_of(profile).await;
+        for seed in seeds {
+            let outcome = shuffled(profile, seed, digest).await;
+            scenarios.add(format!("{profile}, seed {seed}"), outcome);
+        }
     }
-    scenarios.finish(100);
+    scenarios.finish(150);
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use export_api::{NewSchedule, create_schedule, find_schedule};
+use export_api::{NewProfile, NewSchedule, create_profile, create_schedule, find_schedule};
 use export_lifecycle::tick;
-use export_model::{Message, Run, Schedule, Tenant, WorkId};
+use export_model::{ErrorCode, Message, ProfileConfig, ProfileKind, Run, Schedule, Tenant, WorkId};
 use export_ports::RunFilter;
 use export_ports::fault::{Fault, FaultPlan, When};
 use export_scenarios::{Process, SMALL, World};
@@ -123,6 +123,44 @@ async fn a_refusal_is_told_and_the_next_time_is_another_chance() {
         "it says why"
     );
     assert_eq!(world.work().await.unwrap(), [], "nothing is tried again");
+}
+
+#[tokio::test]
+async fn a_schema_that_this_version_does_not_write_is_told_in_the_schedule() {
+    let world = World::new(&SMALL).unwrap();
+    let new = NewProfile {
+        name: "future".to_owned(),
+        kind: ProfileKind::TrivyDb,
+        description: String::new(),
+        config: ProfileConfig {
+            schema_version: Some(7),
+            ..ProfileConfig::default()
+        },
+    };
+    create_profile(&world.observer, &acme(), new).await.unwrap();
+    let schedule = hourly(&world, "future").await.unwrap();
+    let process = world.sound_process();
+    world.clock.advance(HOUR);
+    work(&world, &process).await.unwrap();
+    assert_eq!(runs(&world).await.unwrap().len(), 0);
+    let error = told(&world, &schedule).await.unwrap().last_error.unwrap();
+    assert!(error.contains("schema version 7 of trivy:db"), "{error}");
+    assert!(error.contains("this version writes 2"), "{error}");
+    assert_eq!(world.work().await.unwrap(), [], "nothing is tried again");
+
+    // The same of a rule outside: its message is refused, for good.
+    let message = Message {
+        tenant: acme(),
+        work: WorkId::Export {
+            profile: "future".to_owned(),
+            request: "1".to_owned(),
+        },
+        traceparent: None,
+    };
+    let error = process.handle(&message).await.unwrap_err();
+    assert_eq!(error.failure().error_code, ErrorCode::TrivySchema);
+    assert!(!error.is_retryable());
+    assert_eq!(runs(&world).await.unwrap().len(), 0);
 }
 
 #[tokio::test]

@@ -55,9 +55,14 @@ impl Scenarios {
 
 /// The digest of `small`'s content when nothing goes wrong.
 pub(crate) async fn undisturbed() -> Sha256Digest {
+    undisturbed_of("small").await
+}
+
+/// The digest of a profile's content when nothing goes wrong.
+pub(crate) async fn undisturbed_of(profile: &str) -> Sha256Digest {
     let world = World::new(&SMALL).unwrap();
     let process = world.sound_process();
-    let key = world.submit(&process, "acme", "small").await.unwrap();
+    let key = world.submit(&process, "acme", profile).await.unwrap();
     world.settle(&process).await.unwrap();
     completed(&world, &key, None).await.unwrap()
 }
@@ -154,12 +159,16 @@ fn told_once(run: &Run, events: &[Event]) -> Result<()> {
                 ensure!(parts.insert(*part), "part {part} was completed twice");
                 continue;
             }
+            EventBody::AssembleComplete { .. } => "assemble.complete".to_owned(),
             EventBody::Signed { .. } => "sign.complete".to_owned(),
             EventBody::Distributed { .. } => "distribute.complete".to_owned(),
             EventBody::ApprovalUsed { grantor, .. } => format!("approval of {grantor}"),
             EventBody::AdapterStart { .. }
             | EventBody::AdapterChunk { .. }
             | EventBody::AdapterError { .. }
+            | EventBody::AssembleStart { .. }
+            | EventBody::AssembleChunk { .. }
+            | EventBody::AssembleError { .. }
             | EventBody::Swept { .. }
             | EventBody::Pruned { .. } => continue,
         };
@@ -173,6 +182,9 @@ fn told_once(run: &Run, events: &[Event]) -> Result<()> {
     wanted.extend(["sign.complete", "distribute.complete"]);
     if run.parts > 0 {
         wanted.push("exporting");
+    }
+    if run.profile.kind.is_assembled() {
+        wanted.extend(["assembling", "assemble.complete"]);
     }
     let wanted: BTreeMap<_, _> = wanted
         .into_iter()
@@ -246,6 +258,15 @@ pub(crate) async fn only_what_is_pointed_at(world: &World) -> Result<()> {
     }
     let (objects, uploads) = world.files()?;
     ensure!(uploads.is_empty(), "uploads are left: {uploads:?}");
+    // A thread that was left alone takes its time to see that.
+    let scratch = || std::fs::read_dir(world.path("scratch")).map_or(0, Iterator::count);
+    for _ in 0..500 {
+        if scratch() == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    ensure!(scratch() == 0, "scratch is left");
     let objects: BTreeSet<_> = objects.into_iter().collect();
     ensure!(
         objects == pointed_at,

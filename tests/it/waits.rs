@@ -13,7 +13,7 @@ use export_lifecycle::tick;
 use export_model::{ErrorCode, RunStatus};
 use export_scenarios::{SMALL, World, until_nth_wait};
 
-use crate::support::{Scenarios, aborted, completed, undisturbed};
+use crate::support::{Scenarios, aborted, completed, undisturbed_of};
 
 /// More waits than any life has.
 const TOO_MANY: usize = 5_000;
@@ -22,12 +22,21 @@ const LEASE_AND_MORE: Duration = Duration::from_secs(61);
 
 #[tokio::test]
 async fn the_process_is_gone_at_any_wait() {
-    let digest = undisturbed().await;
+    gone("small").await;
+}
+
+#[tokio::test]
+async fn the_process_is_gone_at_any_wait_of_an_assembled_run() {
+    gone("scanner").await;
+}
+
+async fn gone(profile: &str) {
+    let digest = undisturbed_of(profile).await;
     let mut scenarios = Scenarios::new("gone");
     for n in 1..TOO_MANY {
         let world = World::new(&SMALL).unwrap();
         let process = world.sound_process();
-        let key = world.submit(&process, "acme", "small").await.unwrap();
+        let key = world.submit(&process, "acme", profile).await.unwrap();
         let is_over = {
             let life = pin!(world.settle(&process));
             // Dropped here, in the middle of whatever it was doing.
@@ -48,12 +57,21 @@ async fn the_process_is_gone_at_any_wait() {
 
 #[tokio::test]
 async fn the_process_wakes_up_when_another_has_taken_over() {
-    let digest = undisturbed().await;
+    overtaken("small").await;
+}
+
+#[tokio::test]
+async fn the_process_wakes_up_when_another_has_taken_over_of_an_assembled_run() {
+    overtaken("scanner").await;
+}
+
+async fn overtaken(profile: &str) {
+    let digest = undisturbed_of(profile).await;
     let mut scenarios = Scenarios::new("overtaken");
     for n in 1..TOO_MANY {
         let world = World::new(&SMALL).unwrap();
         let sleeper = world.sound_process();
-        let key = world.submit(&sleeper, "acme", "small").await.unwrap();
+        let key = world.submit(&sleeper, "acme", profile).await.unwrap();
         let mut life = pin!(world.end(&sleeper, &key));
         let is_over = until_nth_wait(life.as_mut(), n).await.is_some();
         let outcome: Result<()> = async {
@@ -79,13 +97,22 @@ async fn the_process_wakes_up_when_another_has_taken_over() {
 
 #[tokio::test]
 async fn the_run_is_cancelled_at_any_wait() {
-    let digest = undisturbed().await;
+    cancelled("small").await;
+}
+
+#[tokio::test]
+async fn the_run_is_cancelled_at_any_wait_of_an_assembled_run() {
+    cancelled("scanner").await;
+}
+
+async fn cancelled(profile: &str) {
+    let digest = undisturbed_of(profile).await;
     let mut scenarios = Scenarios::new("cancelled");
     let mut too_late = 0;
     for n in 1..TOO_MANY {
         let world = World::new(&SMALL).unwrap();
         let process = world.sound_process();
-        let key = world.submit(&process, "acme", "small").await.unwrap();
+        let key = world.submit(&process, "acme", profile).await.unwrap();
         let mut life = pin!(world.end(&process, &key));
         let is_over = until_nth_wait(life.as_mut(), n).await.is_some();
         let outcome: Result<()> = async {
@@ -121,11 +148,20 @@ async fn the_run_is_cancelled_at_any_wait() {
 /// Cancelled at any wait, and then the process dies at some later one.
 #[tokio::test]
 async fn the_run_is_cancelled_and_the_process_is_gone() {
+    cancelled_and_gone("small").await;
+}
+
+#[tokio::test]
+async fn the_run_is_cancelled_and_the_process_is_gone_of_an_assembled_run() {
+    cancelled_and_gone("scanner").await;
+}
+
+async fn cancelled_and_gone(profile: &str) {
     let mut scenarios = Scenarios::new("cancelled and gone");
     for n in (1..TOO_MANY).step_by(7) {
         let world = World::new(&SMALL).unwrap();
         let process = world.sound_process();
-        let key = world.submit(&process, "acme", "small").await.unwrap();
+        let key = world.submit(&process, "acme", profile).await.unwrap();
         let was_over = {
             let mut life = pin!(world.end(&process, &key));
             if until_nth_wait(life.as_mut(), n).await.is_some() {

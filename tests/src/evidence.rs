@@ -21,7 +21,8 @@ const FILES: [&str; 3] = ["ledger.db", "state.db", "queue.db"];
 
 /// Enough for every kind of record, for several parts of a kind and for two shards, and no more:
 /// `acme` and `globex` have 9 records each. Profiles: `small` (`json:policy`, a part a record),
-/// `other` (`json:raw`, one part a kind), `vex` (`json:raw`, VEX alone).
+/// `other` (`json:raw`, one part a kind), `vex` (`json:raw`, VEX alone), `scanner` and `jars`
+/// (`trivy:db` and `trivy:java-db`, a part a record).
 pub static SMALL: Evidence = Evidence::new(small);
 
 /// About 18 MiB that do not compress: an archive of three upload parts, from `acme` and its profile
@@ -121,6 +122,8 @@ async fn fill_home(
             ("small", ProfileKind::JsonPolicy, None, 1),
             ("other", ProfileKind::JsonRaw, None, 50_000),
             ("vex", ProfileKind::JsonRaw, Some(vec![Kind::Vex]), 50_000),
+            ("scanner", ProfileKind::TrivyDb, None, 1),
+            ("jars", ProfileKind::TrivyJavaDb, None, 1),
         ] {
             let new = NewProfile {
                 name: name.to_owned(),

@@ -1,5 +1,6 @@
 //! One host, which does nothing unless it is told to.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub struct Process {
     plan: FaultPlan,
     registry: Arc<Registry>,
     frames: Arc<FramePool>,
+    scratch: PathBuf,
     hurried: bool,
 }
 
@@ -34,12 +36,13 @@ fn frames() -> Arc<FramePool> {
 }
 
 impl Process {
-    pub(crate) fn new(ports: &Ports, plan: &FaultPlan) -> Self {
+    pub(crate) fn new(ports: &Ports, plan: &FaultPlan, scratch: PathBuf) -> Self {
         Self {
             ports: faulty(ports, plan),
             plan: plan.clone(),
             registry: Arc::new(Registry::default()),
             frames: frames(),
+            scratch,
             hurried: false,
         }
     }
@@ -76,7 +79,9 @@ impl Process {
         match message.work.phase() {
             Phase::Plan => export_plan::handle(ports, message, budget).await,
             Phase::Adapter => {
-                export_adapter::handle(ports, &self.registry, &self.frames, message, budget).await
+                let (registry, frames) = (&self.registry, &self.frames);
+                export_adapter::handle(ports, registry, frames, &self.scratch, message, budget)
+                    .await
             }
             Phase::Sign => export_sign::handle(ports, &self.registry, message, budget).await,
             Phase::Distribute => export_distribute::handle(ports, message, budget).await,

@@ -95,7 +95,7 @@ impl World {
             ids: Arc::new(ids),
             ..self.observer.clone()
         };
-        Process::new(&ports, plan)
+        Process::new(&ports, plan, self.path("scratch"))
     }
 
     /// A process in a program of its own, without faults: it shares nothing but the files, so
@@ -113,7 +113,11 @@ impl World {
             liveness: Arc::clone(&self.observer.liveness),
             ..home.ports(Arc::clone(&self.signer))
         };
-        Ok(Process::new(&ports, &FaultPlan::none()))
+        Ok(Process::new(
+            &ports,
+            &FaultPlan::none(),
+            self.path("scratch"),
+        ))
     }
 
     /// A new process without faults.

@@ -7,7 +7,7 @@ use export_model::ErrorCode;
 use export_signing::Fingerprint;
 use serde::Serialize;
 
-use crate::archive::{ArchiveError, ArchiveFault, ArchiveReader};
+use crate::archive::{ArchiveError, ArchiveFault, ArchiveReader, MemberHeader};
 use crate::manifest::{Manifest, ManifestError};
 use crate::paths::{DOCUMENTS, MANIFEST};
 use crate::provenance::ProvenanceSummary;
@@ -39,7 +39,7 @@ pub enum InspectError {
     /// The archive cannot be read, or is none.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// A document of an unpacked bundle cannot be read.
+    /// A file of the bundle cannot be read, or not be taken.
     #[error("could not read {}: {source}", path.display())]
     Folder {
         /// Which.
@@ -74,7 +74,11 @@ impl InspectError {
                 ArchiveFault::NotTar => ErrorCode::NotABundle,
                 _ => ErrorCode::Altered,
             },
-            Self::Folder { .. } => ErrorCode::Io,
+            Self::Folder { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorCode::DiskFull,
+                io::ErrorKind::InvalidData => ErrorCode::Altered,
+                _ => ErrorCode::Io,
+            },
             Self::NoManifest | Self::TooLarge { .. } | Self::Manifest(_) => ErrorCode::NotABundle,
         }
     }
@@ -86,6 +90,14 @@ impl InspectError {
 /// When it cannot be read, or has no manifest at its beginning.
 pub fn inspect_archive(reader: impl Read) -> Result<Inspection, InspectError> {
     let mut archive = ArchiveReader::new(reader);
+    let (documents, _) = read_documents(&mut archive)?;
+    read_inspection(&documents)
+}
+
+/// The documents at the beginning of an archive, and the member after them where its header was read.
+pub(crate) fn read_documents<R: Read>(
+    archive: &mut ArchiveReader<R>,
+) -> Result<(Documents, Option<MemberHeader>), InspectError> {
     let mut documents = Documents::default();
     for (index, path) in DOCUMENTS.into_iter().enumerate() {
         let Some(member) = archive.next_member()? else {
@@ -96,7 +108,7 @@ pub fn inspect_archive(reader: impl Read) -> Result<Inspection, InspectError> {
             if path == MANIFEST {
                 return Err(InspectError::NoManifest);
             }
-            break;
+            return Ok((documents, Some(member)));
         }
         let limit = limit(index);
         if member.size > limit {
@@ -110,7 +122,7 @@ pub fn inspect_archive(reader: impl Read) -> Result<Inspection, InspectError> {
             *document = Some(bytes);
         }
     }
-    read(&documents)
+    Ok((documents, None))
 }
 
 /// Looks at a bundle that was unpacked to a folder.
@@ -138,14 +150,14 @@ pub fn inspect_folder(folder: &Path) -> Result<Inspection, InspectError> {
             Err(source) => return Err(InspectError::Folder { path: at, source }),
         }
     }
-    read(&documents)
+    read_inspection(&documents)
 }
 
 fn limit(index: usize) -> u64 {
     DOCUMENT_LIMITS.get(index).copied().unwrap_or(0)
 }
 
-fn read(documents: &Documents) -> Result<Inspection, InspectError> {
+pub(crate) fn read_inspection(documents: &Documents) -> Result<Inspection, InspectError> {
     let manifest = documents[0].as_deref().ok_or(InspectError::NoManifest)?;
     let manifest = Manifest::parse(manifest)?;
     let provenance = documents[3]

@@ -11,6 +11,7 @@ use export_model::{Kind, ProfileConfig, ProfileKind, RunId, Selectors, Sha256Dig
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::paths::{PathError, check_payload_path, content_path, shown};
+use crate::payload::layer_of;
 
 /// The value of `schema`.
 pub const SCHEMA: &str = "export-center/manifest/v1";
@@ -92,7 +93,8 @@ pub struct ProfileSection {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counts {
-    /// Records in payload files, findings included, quarantined ones not.
+    /// Records in payload files, findings included, quarantined ones not; where the payload was
+    /// assembled of records, how many it was assembled of.
     pub records: u64,
     /// The same by kind; a kind without records may be left out.
     pub by_kind: BTreeMap<Kind, u64>,
@@ -122,7 +124,7 @@ pub struct FileEntry {
     pub content_size: u64,
     /// SHA-256 before compression.
     pub content_sha256: Sha256Digest,
-    /// Media type of the content.
+    /// Media type of the content; of a scanner's layer, the type by which its reader asks for it.
     pub media_type: String,
     /// How it is compressed; none where the content is stored as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,8 +154,21 @@ pub struct CompressionEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
+    /// gzip (RFC 1952): one member.
+    Gzip,
     /// Zstandard (RFC 8878), in frames as [`frames`](crate::frames) describes.
     Zstd,
+}
+
+impl Algorithm {
+    /// What the name of a file ends with that is compressed so.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Gzip => ".gz",
+            Self::Zstd => ".zst",
+        }
+    }
 }
 
 /// The first and the last record of a file, by `_id`.
@@ -291,11 +306,16 @@ impl Manifest {
                 self.content_digest
             ));
         }
-        if let Some(what) = self.misplaced() {
-            return Some(what);
-        }
         let mut by_kind: BTreeMap<Kind, u64> = BTreeMap::new();
         let mut quarantined = 0_u64;
+        if self.profile.kind.is_assembled() {
+            if let Some(what) = self.not_assembled() {
+                return Some(what);
+            }
+            by_kind.clone_from(&self.counts.by_kind);
+        } else if let Some(what) = self.misplaced() {
+            return Some(what);
+        }
         for file in &self.files {
             if let Some(kind) = file.record_kind() {
                 let sum = by_kind.entry(kind).or_default();
@@ -341,6 +361,35 @@ impl Manifest {
     #[must_use]
     pub fn owner_of<'a>(&'a self, file: &'a FileEntry) -> &'a str {
         file.record_owner().unwrap_or(self.run.tenant.as_str())
+    }
+
+    /// What an assembled payload lacks, or has and should not. How many records went into it, of which
+    /// kind and whose, only its list of inputs can tell.
+    fn not_assembled(&self) -> Option<String> {
+        let kind = self.profile.kind;
+        if let Some((layer, media_type)) = layer_of(kind)
+            && self
+                .file(layer)
+                .is_none_or(|(_, file)| file.media_type != media_type)
+        {
+            return Some(format!(
+                "an export of {kind} has no {layer} of {media_type}"
+            ));
+        }
+        if let Some(file) = self.files.iter().find(|file| file.record_kind().is_some()) {
+            return Some(format!(
+                "`{}` does not belong in an export of {kind}",
+                file.path
+            ));
+        }
+        let stated = self.counts.by_tenant.keys().map(Tenant::as_str);
+        let sum = self.counts.by_tenant.values();
+        let sum = sum.fold(0_u64, |sum, records| sum.saturating_add(*records));
+        let fits = match self.owners() {
+            None => self.counts.by_tenant.is_empty(),
+            Some(owners) => owners.into_iter().eq(stated) && sum == self.counts.records,
+        };
+        (!fits).then(|| "counts.by_tenant does not fit the selectors and counts.records".to_owned())
     }
 
     /// What is wrong with the places of files of records, or with the records of each tenant.
@@ -431,7 +480,10 @@ impl FileEntry {
     }
 
     fn contradiction(&self) -> Option<&'static str> {
-        if self.compression.is_some() != self.path.ends_with(".zst") {
+        let named = [Algorithm::Gzip, Algorithm::Zstd]
+            .into_iter()
+            .find(|algorithm| self.path.ends_with(algorithm.suffix()));
+        if self.compression.map(|compression| compression.algorithm) != named {
             return Some("its name and its compression");
         }
         if self.compression.is_none()

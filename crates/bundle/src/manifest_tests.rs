@@ -8,10 +8,10 @@ pub(crate) fn file(path: &str, content: &[u8], stored: &[u8]) -> FileEntry {
         content_size: content.len() as u64,
         content_sha256: Sha256Digest::of(content),
         media_type: MEDIA_TYPE_JSON_LINES.to_owned(),
-        compression: path.ends_with(".zst").then_some(CompressionEntry {
-            algorithm: Algorithm::Zstd,
-            level: 3,
-        }),
+        compression: [(Algorithm::Zstd, 3), (Algorithm::Gzip, 6)]
+            .into_iter()
+            .find(|(algorithm, _)| path.ends_with(algorithm.suffix()))
+            .map(|(algorithm, level)| CompressionEntry { algorithm, level }),
         records: None,
         range: None,
         quarantined: None,
@@ -273,4 +273,99 @@ fn records_where_they_do_not_belong_are_said() {
     let mut single = manifest();
     single.counts.by_tenant.insert("acme".parse().unwrap(), 1);
     assert!(single.inconsistency().unwrap().contains("by_tenant"));
+}
+
+/// The manifest of a bundle whose records were assembled to a scanner's layer.
+fn assembled() -> Manifest {
+    let mut layer = file("payload/db.tar.gz", b"a tar", b"gzip of it");
+    layer.media_type = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip".into();
+    let files = vec![layer, file("payload/inputs.jsonl.zst", b"[]\n", b"other")];
+    let mut manifest = manifest();
+    manifest.profile.kind = ProfileKind::TrivyDb;
+    manifest.profile.name = "trivy:db".into();
+    manifest.profile.variant = "db".into();
+    manifest.run.profile_id = "trivy:db".into();
+    manifest.content_digest = content_digest(&files);
+    manifest.files = files;
+    manifest
+}
+
+#[test]
+fn a_manifest_of_a_layer_has_these_bytes() {
+    let bytes = assembled().to_bytes().unwrap();
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    assert_eq!(text, include_str!("golden/export-trivy.json").trim_end());
+    let read = Manifest::parse(&bytes).unwrap();
+    assert_eq!(read.inconsistency(), None);
+    assert!(text.contains("\"path\":\"payload/db.tar.gz\""));
+}
+
+#[test]
+fn a_layer_has_the_digest_of_its_archive_whatever_gzip_made_of_it() {
+    let one = assembled();
+    let mut other = assembled();
+    other.files[0].size += 1;
+    other.files[0].sha256 = Sha256Digest::of(b"another gzip of it");
+    assert_eq!(content_digest(&one.files), content_digest(&other.files));
+    let lines = format!(
+        "{}  5  payload/db.tar\n{}  3  payload/inputs.jsonl\n",
+        Sha256Digest::of(b"a tar").hex(),
+        Sha256Digest::of(b"[]\n").hex()
+    );
+    assert_eq!(one.content_digest, Sha256Digest::of(lines.as_bytes()));
+}
+
+#[test]
+fn names_and_compressions_go_together() {
+    let wrong = |edit: &dyn Fn(&mut FileEntry)| {
+        let mut manifest = assembled();
+        edit(&mut manifest.files[0]);
+        Manifest::parse(&manifest.to_bytes().unwrap()).unwrap_err()
+    };
+    for edit in [
+        &(|file: &mut FileEntry| file.compression = None) as &dyn Fn(&mut FileEntry),
+        &|file| {
+            file.compression = Some(CompressionEntry {
+                algorithm: Algorithm::Zstd,
+                level: 3,
+            });
+        },
+        &|file| file.path = "payload/db.tar".into(),
+        &|file| file.path = "payload/db.tar.zst".into(),
+    ] {
+        let error = wrong(edit);
+        assert!(
+            matches!(error, ManifestError::Contradiction { .. }),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn an_assembled_payload_has_its_layer_and_no_records() {
+    let what = |edit: &dyn Fn(&mut Manifest)| {
+        let mut manifest = assembled();
+        edit(&mut manifest);
+        manifest.content_digest = content_digest(&manifest.files);
+        manifest.inconsistency()
+    };
+    assert_eq!(what(&|_| {}), None);
+    let missing = what(&|manifest| drop(manifest.files.remove(0))).unwrap();
+    assert!(missing.contains("payload/db.tar.gz"), "{missing}");
+    let other = what(&|manifest| manifest.files[0].media_type = "application/x-tar".into());
+    assert!(other.unwrap().contains("payload/db.tar.gz"));
+    let java = what(&|manifest| manifest.profile.kind = ProfileKind::TrivyJavaDb);
+    assert!(java.unwrap().contains("payload/javadb.tar.gz"));
+    let records = what(&|manifest| {
+        let records = self::manifest().files.remove(0);
+        manifest.files.insert(0, records);
+    });
+    assert!(records.unwrap().contains("does not belong"));
+    let sum = what(&|manifest| manifest.counts.records = 2).unwrap();
+    assert!(sum.contains("counts.records"), "{sum}");
+    let tenants = what(&|manifest| {
+        let tenant = "globex".parse().unwrap();
+        manifest.counts.by_tenant.insert(tenant, 1);
+    });
+    assert!(tenants.unwrap().contains("counts.by_tenant"));
 }

@@ -1,12 +1,14 @@
 //! Bundles for tests: built from records as the service builds them, then tampered with.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
 use export_model::{
     InputHasher, Kind, PolicySnapshot, Position, ProfileConfig, ProfileKind, QuarantinedRecord,
     RecordedApproval, RunOptions, Selectors, Sha256Digest, Tenant, Timestamp,
 };
 use export_signing::{SigningKey, bundle, detached, to_sign};
+use flate2::write::GzEncoder;
 use serde_json::json;
 
 use crate::archive::{ArchiveLayout, Segment};
@@ -19,7 +21,7 @@ use crate::manifest::{
 use crate::paths::DOCUMENTS;
 use crate::payload::inputs::InputLine;
 use crate::payload::snapshot::{SnapshotDocument, TraceFingerprint};
-use crate::payload::{INPUTS, POLICY_SNAPSHOT, QUARANTINE, quarantine};
+use crate::payload::{INPUTS, POLICY_SNAPSHOT, QUARANTINE, SUMMARY, layer_of, quarantine};
 use crate::provenance::{Builder, ProvenanceInputs};
 
 /// A member: path and content.
@@ -147,6 +149,22 @@ impl Sample {
             records_per_part: 2,
             kind: ProfileKind::JsonRaw,
             owners,
+        }
+    }
+
+    /// Records that were assembled: the payload is a layer, and none of them is in it as it came.
+    pub(crate) fn assembled(kind: ProfileKind) -> Self {
+        let mut records: Vec<_> = kind
+            .kinds()
+            .iter()
+            .flat_map(|kind| (0..5).map(|number| record(*kind, number, 100)))
+            .collect();
+        records[1].quarantined = true;
+        Self {
+            records,
+            records_per_part: 2,
+            kind,
+            owners: Vec::new(),
         }
     }
 
@@ -354,7 +372,8 @@ impl Payload {
                 inputs.extend(
                     InputLine {
                         bytes: part.iter().map(|r| r.canonical.len() as u64).sum(),
-                        file: (!good.is_empty()).then(|| path.clone()),
+                        file: (!good.is_empty() && !sample.kind.is_assembled())
+                            .then(|| path.clone()),
                         first: (&part[0].position).into(),
                         hash: hasher.finish(),
                         kind,
@@ -371,6 +390,14 @@ impl Payload {
                 if good.is_empty() {
                     continue;
                 }
+                self.counts.records += good.len() as u64;
+                *self.counts.by_kind.entry(kind).or_default() += good.len() as u64;
+                if let Some(tenant) = tenant {
+                    *self.counts.by_tenant.entry(tenant.clone()).or_default() += good.len() as u64;
+                }
+                if sample.kind.is_assembled() {
+                    continue;
+                }
                 let content: Vec<u8> = good
                     .iter()
                     .flat_map(|r| [&r.canonical[..], b"\n"].concat())
@@ -383,12 +410,15 @@ impl Payload {
                     last: good[good.len() - 1].position.id.clone(),
                 });
                 self.files.push(entry);
-                self.counts.records += good.len() as u64;
-                *self.counts.by_kind.entry(kind).or_default() += good.len() as u64;
-                if let Some(tenant) = tenant {
-                    *self.counts.by_tenant.entry(tenant.clone()).or_default() += good.len() as u64;
-                }
             }
+        }
+        if let Some((layer, media_type)) = layer_of(sample.kind) {
+            // What is in it is its reader's business.
+            let content: Vec<u8> = (0..50_000_u32).flat_map(u32::to_le_bytes).collect();
+            let entry = self.add(layer, &content, media_type);
+            self.files.push(entry);
+            let entry = self.add(SUMMARY, b"{\"advisories\":1}", MEDIA_TYPE_JSON);
+            self.files.push(entry);
         }
         let entry = self.add(INPUTS, &inputs, MEDIA_TYPE_JSON_LINES);
         self.files.push(entry);
@@ -414,12 +444,7 @@ impl Payload {
     }
 
     fn add(&mut self, path: &str, content: &[u8], media_type: &str) -> FileEntry {
-        let compressed = path.ends_with(".zst");
-        let stored = if compressed {
-            compress(content)
-        } else {
-            content.to_vec()
-        };
+        let (stored, compression) = store(path, content);
         let entry = FileEntry {
             path: path.to_owned(),
             size: stored.len() as u64,
@@ -427,16 +452,32 @@ impl Payload {
             content_size: content.len() as u64,
             content_sha256: Sha256Digest::of(content),
             media_type: media_type.to_owned(),
-            compression: compressed.then_some(CompressionEntry {
-                algorithm: Algorithm::Zstd,
-                level: 3,
-            }),
+            compression,
             records: None,
             range: None,
             quarantined: None,
         };
         self.members.push((path.to_owned(), stored));
         entry
+    }
+}
+
+/// Content as a file of that name is stored, and how it is compressed.
+fn store(path: &str, content: &[u8]) -> (Vec<u8>, Option<CompressionEntry>) {
+    if path.ends_with(".zst") {
+        let (algorithm, level) = (Algorithm::Zstd, 3);
+        (
+            compress(content),
+            Some(CompressionEntry { algorithm, level }),
+        )
+    } else if path.ends_with(".gz") {
+        let (algorithm, level) = (Algorithm::Gzip, 6);
+        let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+        encoder.write_all(content).unwrap();
+        let stored = encoder.finish().unwrap();
+        (stored, Some(CompressionEntry { algorithm, level }))
+    } else {
+        (content.to_vec(), None)
     }
 }
 
@@ -460,11 +501,7 @@ pub(crate) fn replace_content(
     path: &str,
     content: &[u8],
 ) {
-    let stored = if path.ends_with(".zst") {
-        compress(content)
-    } else {
-        content.to_vec()
-    };
+    let (stored, _) = store(path, content);
     let entry = manifest
         .files
         .iter_mut()

@@ -45,6 +45,7 @@ pub(crate) struct Backends {
     signer: Option<Arc<HomeSigner>>,
     has_objects: bool,
     is_shared: bool,
+    scratch: PathBuf,
     stack_parts: Option<String>,
 }
 
@@ -55,7 +56,7 @@ impl Settings {
         if let Some(backends) = self.stack_backends().await? {
             return Ok(backends);
         }
-        Backends::of_home(self.open_home()?)
+        Backends::of_home(self.open_home()?, self.scratch())
     }
 
     /// The stack's backends, and the home's where those are not all.
@@ -85,10 +86,11 @@ impl Settings {
                 signer: None,
                 has_objects: false,
                 is_shared: true,
+                scratch: self.scratch().unwrap_or_else(std::env::temp_dir),
                 stack_parts: Some(parts),
             }));
         }
-        let mut backends = Backends::of_home(self.open_home()?)?;
+        let mut backends = Backends::of_home(self.open_home()?, self.scratch())?;
         if stack.signer.is_some() {
             backends.signer = None;
         }
@@ -118,12 +120,15 @@ fn holder() -> String {
 }
 
 impl Backends {
-    fn of_home(home: Home) -> Result<Self, Failed> {
+    /// A home's own disk is where its bytes lie anyway; a system's folder for temporary files is often
+    /// memory.
+    fn of_home(home: Home, scratch: Option<PathBuf>) -> Result<Self, Failed> {
         let (ports, signer) = home_ports(&home);
         Ok(Self {
             ports,
             books: Some(home.ledger()),
             importer: Some(home.ledger()),
+            scratch: scratch.unwrap_or_else(|| home.path().join("scratch")),
             home: Some(home),
             signer: Some(signer),
             has_objects: true,
@@ -176,9 +181,9 @@ impl Backends {
     pub(crate) fn host(&self, workers: u16) -> HostConfig {
         #[cfg(feature = "stack")]
         if self.is_shared {
-            return HostConfig::stack(workers);
+            return HostConfig::stack(workers, self.scratch.clone());
         }
-        HostConfig::home(workers)
+        HostConfig::home(workers, self.scratch.clone())
     }
 
     /// Where a run's archive lies, if it has one.

@@ -85,9 +85,15 @@ pub(crate) enum Command {
     Inspect {
         /// The bundle: an archive, a folder, or `-` for standard input
         bundle: PathBuf,
+        /// List what of the evidence a scanner's database has no words for, and why
+        #[arg(long)]
+        unmapped: bool,
     },
-    /// Verify a bundle and unpack it into a new folder
+    /// Verify a bundle and unpack it: into a new folder, or into a scanner's cache
     Unpack(UnpackArgs),
+    /// Compare the advisories of two bundles of trivy:db, without verifying them. Exits with 0, whether
+    /// they differ or not, unless --exit-code is given
+    Diff(DiffArgs),
     /// Signing keys
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -183,7 +189,9 @@ pub(crate) struct ImportArgs {
     /// ledger records keep their own tenant, documents go to `default`]
     #[arg(long, env = "EXPORT_TENANT")]
     pub(crate) tenant: Option<String>,
-    /// The documents' format: auto, ledger, osv, cyclonedx, spdx, openvex or csaf
+    /// The documents' format: auto, ledger, osv, cyclonedx, spdx, openvex, csaf, or maven-index for
+    /// text with a jar a line: `SHA1<TAB>GROUP:ARTIFACT:VERSION[:CLASSIFIER]`, or
+    /// `{"g", "a", "v", "c", "sha1"}`
     #[arg(long, default_value = "auto")]
     pub(crate) format: String,
     /// Fill the ledger of this MongoDB instead (mongodb://…, with the database's name)
@@ -300,7 +308,7 @@ pub(crate) struct SelectorArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The profile: `json:raw`, `json:policy`, or one of your own
+    /// The profile: `json:raw`, `json:policy`, `trivy:db`, `trivy:java-db`, or one of your own
     pub(crate) profile: String,
     #[command(flatten)]
     pub(crate) tenant: TenantArg,
@@ -322,6 +330,10 @@ pub(crate) struct RunArgs {
     /// The policy snapshot to export [default: the newest]
     #[arg(long, value_name = "ID")]
     pub(crate) policy_snapshot: Option<String>,
+    /// The version of the scanner's schema to write, for trivy:db and trivy:java-db [default: the
+    /// profile's]
+    #[arg(long, value_name = "N")]
+    pub(crate) schema_version: Option<u32>,
     /// How many parts are written at once [default: half the cores, at least 1]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<u16>,
@@ -409,14 +421,32 @@ pub(crate) struct UnpackArgs {
     /// The bundle: an archive, or `-` for standard input
     pub(crate) bundle: PathBuf,
     /// The folder to make; it must not exist, or be empty
+    #[arg(long, value_name = "DIR", required_unless_present = "trivy_cache")]
+    pub(crate) to: Option<PathBuf>,
+    /// Lay the database out in this cache directory of Trivy, as its `--cache-dir` wants it, in place of
+    /// the one that is there: `db/` of trivy:db, `java-db/` of trivy:java-db
     #[arg(long, value_name = "DIR")]
-    pub(crate) to: PathBuf,
+    pub(crate) trivy_cache: Option<PathBuf>,
     /// Unpack although there is no key to verify with; what is altered is refused all the same
     #[arg(long)]
     pub(crate) allow_unverified: bool,
     /// The signer's public key, PEM [default: the keys that the home trusts]
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The older bundle: an archive or a folder
+    pub(crate) first: PathBuf,
+    /// The newer one
+    pub(crate) second: PathBuf,
+    /// Only say how many advisories differ, by ecosystem
+    #[arg(long)]
+    pub(crate) stat: bool,
+    /// Exit with 1 where they differ, as `git diff --exit-code` does
+    #[arg(long)]
+    pub(crate) exit_code: bool,
 }
 
 /// What a process of the service does.

@@ -4,6 +4,7 @@
 //! what is due. Several such hosts may run on the same backends at once. A host that stops first
 //! finishes what it has begun.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub(crate) struct HostConfig {
     wait: Duration,
     /// How often a host that wants to stop looks whether anything is left.
     look: Duration,
+    /// Where parts are assembled.
+    scratch: PathBuf,
     /// Whether to send again, at the start, what nobody alive is doing.
     recover: bool,
     /// Whether a store that cannot be written to, or is damaged, ends the host: a home is one thing
@@ -50,8 +53,9 @@ pub(crate) struct HostConfig {
 
 impl HostConfig {
     /// For a home: what a process that is gone has left is taken over at once.
-    pub(crate) fn home(workers: u16) -> Self {
+    pub(crate) fn home(workers: u16, scratch: PathBuf) -> Self {
         Self {
+            scratch,
             workers,
             messages: 1,
             phases: Phase::ALL.to_vec(),
@@ -66,14 +70,14 @@ impl HostConfig {
     /// is the ticks' to find: who is gone nobody can know, and what is waiting in a queue is not
     /// lost.
     #[cfg(feature = "stack")]
-    pub(crate) fn stack(workers: u16) -> Self {
+    pub(crate) fn stack(workers: u16, scratch: PathBuf) -> Self {
         Self {
             messages: 8,
             wait: Duration::from_secs(10),
             look: Duration::from_millis(250),
             recover: false,
             gives_up: false,
-            ..Self::home(workers)
+            ..Self::home(workers, scratch)
         }
     }
 }
@@ -91,6 +95,7 @@ struct Worker {
     ports: Ports,
     registry: Arc<Registry>,
     frames: Arc<FramePool>,
+    scratch: PathBuf,
     fatal: Arc<Mutex<Option<Failed>>>,
     wait: Duration,
     gives_up: bool,
@@ -110,6 +115,7 @@ impl Host {
             ports: ports.clone(),
             registry: Arc::clone(registry),
             frames: Arc::new(FramePool::new(cores)),
+            scratch: config.scratch.clone(),
             fatal: Arc::clone(&fatal),
             wait: config.wait,
             gives_up: config.gives_up,
@@ -295,7 +301,9 @@ impl Worker {
         match phase {
             Phase::Plan => export_plan::handle(ports, message, budget).await,
             Phase::Adapter => {
-                export_adapter::handle(ports, &self.registry, &self.frames, message, budget).await
+                let (registry, frames) = (&self.registry, &self.frames);
+                export_adapter::handle(ports, registry, frames, &self.scratch, message, budget)
+                    .await
             }
             Phase::Sign => export_sign::handle(ports, &self.registry, message, budget).await,
             Phase::Distribute => export_distribute::handle(ports, message, budget).await,

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::failure::Failed;
 use crate::host::Host;
-use crate::output::{Output, grouped};
+use crate::output::{Output, grouped, size};
 
 const PAGE: usize = 500;
 const WAIT: Duration = Duration::from_millis(250);
@@ -75,7 +75,28 @@ impl<'a> View<'a> {
             EventBody::ApprovalUsed { grantor, nonce, .. } => {
                 self.line(&format!("approved by {grantor} ({nonce})"));
             }
+            EventBody::AssembleStart { parts, bytes } => {
+                self.line(&format!(
+                    "merging {} of {}",
+                    counted(u64::from(*parts), "part"),
+                    size(*bytes)
+                ));
+            }
+            EventBody::AssembleComplete { files, stored, .. } => {
+                self.line(&format!(
+                    "merged into {} of {}",
+                    counted(u64::from(*files), "file"),
+                    size(*stored)
+                ));
+            }
+            EventBody::AssembleError {
+                detail, retried, ..
+            } => {
+                let what = if *retried { "tried again" } else { "failed" };
+                self.line(&format!("merging {what}: {detail}"));
+            }
             EventBody::AdapterStart { .. }
+            | EventBody::AssembleChunk { .. }
             | EventBody::Signed { .. }
             | EventBody::Distributed { .. }
             | EventBody::Swept { .. }
@@ -91,6 +112,11 @@ impl<'a> View<'a> {
             bar.finish_and_clear();
         }
     }
+}
+
+fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number))
 }
 
 /// A bar on a terminal, where anything is to be shown at all.

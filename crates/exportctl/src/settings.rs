@@ -102,6 +102,17 @@ impl Settings {
         named
     }
 
+    /// Where parts are assembled, if that was said.
+    pub(crate) fn scratch(&self) -> Option<PathBuf> {
+        #[cfg(feature = "stack")]
+        let said = self.stack.get("worker.scratch").map(PathBuf::from);
+        #[cfg(not(feature = "stack"))]
+        let said = std::env::var_os("EXPORT_SCRATCH")
+            .filter(|folder| !folder.is_empty())
+            .map(PathBuf::from);
+        said
+    }
+
     /// What is set of a stack.
     #[cfg(feature = "stack")]
     pub(crate) fn stack(&self) -> &export_stack::Settings {

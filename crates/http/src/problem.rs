@@ -212,6 +212,7 @@ pub fn status(code: ErrorCode) -> StatusCode {
         E::AuthorityUnreachable
         | E::Storage
         | E::DiskFull
+        | E::ScratchFull
         | E::ReadOnly
         | E::RetriesExhausted
         | E::SigningFailed

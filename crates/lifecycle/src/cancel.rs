@@ -178,6 +178,7 @@ async fn abort(ports: &Ports, held: &Held, objects: u64) -> Result<(), PhaseErro
         draft.require(held);
         let keep = vec![held.work().clone()];
         draft.also(Write::DropWork(key.clone(), keep));
+        draft.run.assembled.clear();
         draft.run.published = None;
         draft.run.archive = None;
         draft.event(EventBody::Swept { objects });

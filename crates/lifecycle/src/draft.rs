@@ -88,6 +88,19 @@ impl Draft {
         self.new_work.push(work);
     }
 
+    /// Goes on after the last part: to the step that merges parts, where the profile's kind has one,
+    /// and to the documents otherwise.
+    pub fn parts_are_done(&mut self) {
+        let run = self.run.key.run.clone();
+        if self.run.profile.kind.is_assembled() {
+            self.status(RunStatus::Assembling, None);
+            self.step(WorkId::Assemble { run });
+        } else {
+            self.status(RunStatus::Signing, None);
+            self.step(WorkId::Sign { run });
+        }
+    }
+
     /// Says that the step held by `held` is done, if it is still held.
     pub fn finish(&mut self, held: &Held) {
         let write = Write::FinishWork(held.work().clone(), held.token().to_owned());
@@ -149,6 +162,7 @@ impl Draft {
 
     /// Ends the run as failed; what it has written is swept.
     pub fn fail(&mut self, failure: Failure) {
+        self.run.assembled.clear();
         self.run.published = None;
         self.run.archive = None;
         self.end(RunStatus::Failed, Some(failure));

@@ -170,6 +170,7 @@ impl Held {
             WorkId::Export { .. } => RunId::nil(),
             WorkId::Plan { run }
             | WorkId::Shard { run, .. }
+            | WorkId::Assemble { run }
             | WorkId::Sign { run }
             | WorkId::Distribute { run, .. }
             | WorkId::Sweep { run } => run.clone(),

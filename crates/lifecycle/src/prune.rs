@@ -46,6 +46,7 @@ async fn prune(ports: &Ports, key: &RunKey) -> Result<(), PhaseError> {
             reason: reason.clone(),
         });
         run.archive = None;
+        run.assembled.clear();
         if let Some(published) = &mut run.published {
             published
                 .members

@@ -107,6 +107,11 @@ pub async fn prepare(ports: &Ports, submission: Submission) -> Result<Prepared, 
         .selectors
         .compile_with(profile.kind, CrossTenant::Allowed)
         .map_err(PhaseError::invalid)?;
+    let wrong = submission.options.errors(profile.kind);
+    if !wrong.is_empty() {
+        return Err(PhaseError::invalid(wrong));
+    }
+    check_schema(profile, &submission.options)?;
     let owners = match submission.owners.as_slice() {
         [] => std::slice::from_ref(tenant),
         owners => owners,
@@ -240,6 +245,7 @@ fn pending(
         records: 0,
         bytes: 0,
         quarantined: 0,
+        assembled: Vec::new(),
         published: None,
         archive: None,
         failure: None,
@@ -252,6 +258,36 @@ fn pending(
         last_seq,
         rev: 0,
     }
+}
+
+/// Whether this version writes the version of the scanner's schema that is asked for.
+fn check_schema(profile: &Profile, options: &RunOptions) -> Result<(), PhaseError> {
+    let (field, wanted) = match (options.schema_version, profile.config.schema_version) {
+        (Some(wanted), _) => ("options.schema_version", wanted),
+        (None, Some(wanted)) => ("config.schema_version", wanted),
+        (None, None) => return Ok(()),
+    };
+    let Some(written) = profile.kind.schema_version().filter(|it| *it != wanted) else {
+        return Ok(());
+    };
+    let kind = profile.kind;
+    let detail = match field {
+        "config.schema_version" => format!(
+            "profile `{}` asks for schema version {wanted} of {kind}; this version writes {written}",
+            profile.name
+        ),
+        _ => {
+            format!("schema version {wanted} of {kind} is asked for; this version writes {written}")
+        }
+    };
+    Err(PhaseError::Refused {
+        code: ErrorCode::TrivySchema,
+        fields: vec![FieldError {
+            field: field.into(),
+            message: format!("is {wanted}; this version writes {written}"),
+        }],
+        detail,
+    })
 }
 
 fn no_such_state(what: String) -> PhaseError {
@@ -271,16 +307,10 @@ async fn snapshot(
     profile: &Profile,
     options: &RunOptions,
 ) -> Result<Option<PolicySnapshot>, PhaseError> {
-    let wanted = options.policy_snapshot_id.as_deref();
     if !profile.kind.needs_policy() {
-        return match wanted {
-            None => Ok(None),
-            Some(_) => Err(PhaseError::invalid(vec![FieldError {
-                field: "options.policy_snapshot_id".into(),
-                message: format!("{} exports no policy; leave it out", profile.kind),
-            }])),
-        };
+        return Ok(None);
     }
+    let wanted = options.policy_snapshot_id.as_deref();
     let Some(snapshot) = ports.policy.snapshot(tenant, wanted).await? else {
         let detail = match wanted {
             Some(id) => format!("tenant {tenant} has no policy snapshot `{id}`"),

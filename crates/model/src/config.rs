@@ -114,6 +114,10 @@ pub struct ProfileConfig {
     /// The kinds that are exported; none means all that the profile's kind knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kinds: Option<Vec<Kind>>,
+    /// The version of the scanner's schema, for kinds that a scanner reads; none means the one that
+    /// is written. A run that is asked for another is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema_version: Option<u32>,
     /// Which revisions leave the ledger.
     pub revisions: Revisions,
     /// A part ends after this many records.
@@ -143,6 +147,7 @@ impl Default for ProfileConfig {
     fn default() -> Self {
         Self {
             kinds: None,
+            schema_version: None,
             revisions: Revisions::default(),
             records_per_part: 50_000,
             bytes_per_part: 128 << 20,
@@ -155,6 +160,15 @@ impl Default for ProfileConfig {
             retention: Retention::default(),
             limits: None,
         }
+    }
+}
+
+/// Why a schema's version cannot be named for a profile of `kind`, whichever is written.
+pub(crate) fn schema_version_error(kind: ProfileKind, version: Option<u32>) -> Option<String> {
+    match (version?, kind.schema_version()) {
+        (_, None) => Some(format!("{kind} has no schema version; leave it out")),
+        (0, Some(_)) => Some("must be at least 1".to_owned()),
+        (_, Some(_)) => None,
     }
 }
 
@@ -187,6 +201,9 @@ impl ProfileConfig {
                     refuse(&format!("kinds[{i}]"), format!("{wanted} is named twice"));
                 }
             }
+        }
+        if let Some(message) = schema_version_error(kind, self.schema_version) {
+            refuse("schema_version", message);
         }
         if !(1..=200_000).contains(&self.records_per_part) {
             refuse("records_per_part", "must be 1 to 200,000".into());
@@ -241,6 +258,24 @@ mod tests {
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_a_scanner_has_a_schema_version() {
+        let config = |version| ProfileConfig {
+            schema_version: Some(version),
+            ..ProfileConfig::default()
+        };
+        for kind in [ProfileKind::JsonRaw, ProfileKind::JsonPolicy] {
+            let errors = config(2).errors(kind);
+            assert_eq!(errors.len(), 1);
+            assert_eq!(errors[0].field, "config.schema_version");
+        }
+        for kind in [ProfileKind::TrivyDb, ProfileKind::TrivyJavaDb] {
+            assert_eq!(config(0).errors(kind)[0].field, "config.schema_version");
+            // Whether this version writes it is asked when a run is.
+            assert!(config(7).errors(kind).is_empty());
         }
     }
 

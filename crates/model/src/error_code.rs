@@ -104,6 +104,7 @@ catalogue! {
     ProfileExists "ERR_PROFILE_EXISTS" User 2 "There is a profile of that name already." "Choose another name, or `exportctl profile update`.";
     BuiltinProfile "ERR_BUILTIN_PROFILE" User 2 "A built-in profile cannot be changed." "Create a profile of your own with the same kind.";
     UnknownVariant "ERR_UNKNOWN_VARIANT" User 2 "No adapter of this version makes what the profile asks for." "`exportctl adapters` shows what there is.";
+    TrivySchema "ERR_TRIVY_SCHEMA" User 2 "A run asks for a version of the scanner's database schema that this version does not write." "Leave `schema_version` out, or name the one that the message says is written.";
     UnknownSnapshot "ERR_UNKNOWN_SNAPSHOT" User 2 "There is no such policy snapshot, or none at all." "Import a policy snapshot and its findings, or name another with `--policy-snapshot`.";
     AsOfUnknown "ERR_AS_OF_UNKNOWN" User 2 "The ledger never was in the state that `as_of` names." "Name a watermark of a past run, or a time that is not before the ledger's first import.";
     UnknownRun "ERR_UNKNOWN_RUN" User 2 "There is no such run." "`exportctl runs list` shows what there is.";
@@ -141,6 +142,7 @@ catalogue! {
     RetriesExhausted "ERR_RETRIES_EXHAUSTED" TryAgain 4 "A step failed too often; the message says how it failed the last time." "Mend the cause and submit the run again.";
     Storage "ERR_STORAGE" TryAgain 6 "Something could not be read from or written to storage." "The message names the file or store and the cause.";
     DiskFull "ERR_DISK_FULL" TryAgain 6 "There is no space left where something had to be written." "Free space and run the command again; nothing half done was kept.";
+    ScratchFull "ERR_SCRATCH_FULL" TryAgain 6 "There is no space left in the scratch directory, where parts are assembled." "Free space there, name a larger one with EXPORT_SCRATCH (a function: raise AdapterScratch), or narrow the selection.";
     ReadOnly "ERR_READ_ONLY" User 6 "The home cannot be written to." "Choose another with `--home`, or mend its permissions.";
     HomeNewer "ERR_HOME_NEWER" User 6 "The home was written by a newer version, whose schema this one does not know." "Use that version, or another home.";
     HomeDamaged "ERR_HOME_DAMAGED" User 6 "A database of the home is damaged or not one of ours." "Restore the home from a backup, or use another.";

@@ -93,6 +93,42 @@ pub enum EventBody {
         /// Whether it will be tried again.
         retried: bool,
     },
+    /// The parts are being merged into the files that they are for.
+    #[serde(rename = "assemble.start")]
+    AssembleStart {
+        /// How many parts.
+        parts: u32,
+        /// Bytes that they were staged as.
+        bytes: u64,
+    },
+    /// An assembly is in the middle; at most one a second.
+    #[serde(rename = "assemble.chunk")]
+    AssembleChunk {
+        /// Staged bytes fetched so far; all of them while files are made.
+        bytes: u64,
+    },
+    /// The parts were merged.
+    #[serde(rename = "assemble.complete")]
+    AssembleComplete {
+        /// How many files they became.
+        files: u32,
+        /// Bytes of these before compression.
+        bytes: u64,
+        /// Bytes stored.
+        stored: u64,
+        /// Milliseconds it took.
+        millis: u64,
+    },
+    /// The parts could not be merged.
+    #[serde(rename = "assemble.error")]
+    AssembleError {
+        /// The code.
+        error_code: ErrorCode,
+        /// What went wrong, to what.
+        detail: String,
+        /// Whether it will be tried again.
+        retried: bool,
+    },
     /// The signed set of documents was published.
     #[serde(rename = "sign.complete")]
     Signed {

@@ -79,11 +79,22 @@ pub enum ProfileKind {
     /// Raw evidence and policy findings as JSON lines, with the policy snapshot.
     #[serde(rename = "json:policy")]
     JsonPolicy,
+    /// A vulnerability database for the Trivy scanner.
+    #[serde(rename = "trivy:db")]
+    TrivyDb,
+    /// An index of Java archives for the Trivy scanner.
+    #[serde(rename = "trivy:java-db")]
+    TrivyJavaDb,
 }
 
 impl ProfileKind {
     /// Every kind that this version can produce.
-    pub const ALL: [Self; 2] = [Self::JsonRaw, Self::JsonPolicy];
+    pub const ALL: [Self; 4] = [
+        Self::JsonRaw,
+        Self::JsonPolicy,
+        Self::TrivyDb,
+        Self::TrivyJavaDb,
+    ];
 
     /// The kind's name, `<adapter>:<variant>`.
     #[must_use]
@@ -91,6 +102,8 @@ impl ProfileKind {
         match self {
             Self::JsonRaw => "json:raw",
             Self::JsonPolicy => "json:policy",
+            Self::TrivyDb => "trivy:db",
+            Self::TrivyJavaDb => "trivy:java-db",
         }
     }
 
@@ -100,6 +113,8 @@ impl ProfileKind {
         match self {
             Self::JsonRaw => ("json", "raw"),
             Self::JsonPolicy => ("json", "policy"),
+            Self::TrivyDb => ("trivy", "db"),
+            Self::TrivyJavaDb => ("trivy", "java-db"),
         }
     }
 
@@ -109,6 +124,8 @@ impl ProfileKind {
         match self {
             Self::JsonRaw => &Kind::RAW,
             Self::JsonPolicy => &Kind::ALL,
+            Self::TrivyDb => &[Kind::Advisory, Kind::Vex],
+            Self::TrivyJavaDb => &[Kind::Sbom],
         }
     }
 
@@ -116,6 +133,23 @@ impl ProfileKind {
     #[must_use]
     pub fn needs_policy(self) -> bool {
         matches!(self, Self::JsonPolicy)
+    }
+
+    /// Whether the parts of such a run are merged into files of their own, so that none of them is a
+    /// payload file itself.
+    #[must_use]
+    pub fn is_assembled(self) -> bool {
+        matches!(self, Self::TrivyDb | Self::TrivyJavaDb)
+    }
+
+    /// The version of the scanner's schema that is written; none where no scanner has a say.
+    #[must_use]
+    pub fn schema_version(self) -> Option<u32> {
+        match self {
+            Self::JsonRaw | Self::JsonPolicy => None,
+            Self::TrivyDb => Some(2),
+            Self::TrivyJavaDb => Some(1),
+        }
     }
 }
 
@@ -134,7 +168,7 @@ impl FromStr for ProfileKind {
             .find(|kind| kind.as_str() == name)
             .ok_or_else(|| UnknownKind {
                 name: name.chars().take(80).collect(),
-                known: "json:raw, json:policy",
+                known: "json:raw, json:policy, trivy:db, trivy:java-db",
             })
     }
 }
@@ -155,5 +189,34 @@ mod tests {
             "Advisory".parse::<Kind>().is_err(),
             "another case is refused"
         );
+    }
+
+    #[test]
+    fn profile_kinds_parse_back_and_are_listed_when_one_does_not() {
+        for kind in ProfileKind::ALL {
+            assert_eq!(kind.as_str().parse::<ProfileKind>().unwrap(), kind);
+            let (adapter, variant) = kind.adapter_and_variant();
+            assert_eq!(format!("{adapter}:{variant}"), kind.as_str());
+            assert_eq!(
+                serde_json::to_value(kind).unwrap(),
+                serde_json::Value::from(kind.as_str())
+            );
+            let refused = "json".parse::<ProfileKind>().unwrap_err().to_string();
+            assert!(refused.contains(kind.as_str()), "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_a_scanner_reads_has_a_schema_and_is_assembled() {
+        for kind in ProfileKind::ALL {
+            assert_eq!(
+                kind.is_assembled(),
+                kind.schema_version().is_some(),
+                "{kind}"
+            );
+            assert!(!kind.kinds().is_empty());
+        }
+        assert_eq!(ProfileKind::TrivyDb.schema_version(), Some(2));
+        assert_eq!(ProfileKind::TrivyJavaDb.schema_version(), Some(1));
     }
 }

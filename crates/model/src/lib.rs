@@ -39,8 +39,8 @@ pub use part::{Part, PartOutput, QuarantinedRecord, SourceTally};
 pub use profile::{Profile, builtin_profiles};
 pub use record::{AdmittedRecord, Facets, GUARDRAILS_VERSION, IndexEntry, Position, Source};
 pub use run::{
-    Archive, AsOf, Cancellation, Distribution, DistributionStatus, Failure, PolicySnapshot, Pruned,
-    Published, Run, RunOptions, RunStatus,
+    Archive, AsOf, AssembledCompression, AssembledFile, Cancellation, Distribution,
+    DistributionStatus, Failure, PolicySnapshot, Pruned, Published, Run, RunOptions, RunStatus,
 };
 pub use schedule::{Recurrence, RecurrenceError, Schedule};
 pub use selectors::{

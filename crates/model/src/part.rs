@@ -60,6 +60,10 @@ pub struct PartOutput {
     pub quarantine: Option<(ObjectKey, Vec<(String, u64)>)>,
     /// For findings: SHA-256 lines of decision traces lie here (JSON lines), for the fingerprint.
     pub traces: Option<ObjectKey>,
+    /// For kinds that are assembled: where its run file lies, which is what it is merged from. Sizes
+    /// and digests are this file's then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_file: Option<ObjectKey>,
 }
 
 /// A part of a run: consecutive records of one tenant and kind. A row of `export_inputs`.

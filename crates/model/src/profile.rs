@@ -54,6 +54,14 @@ pub fn builtin_profiles(tenant: &Tenant) -> Vec<Profile> {
                     "Raw evidence and policy findings as JSON lines, with their policy snapshot"
                         .to_owned()
                 }
+                ProfileKind::TrivyDb => {
+                    "Advisories as a vulnerability database that Trivy opens, and VEX for it"
+                        .to_owned()
+                }
+                ProfileKind::TrivyJavaDb => {
+                    "SBOMs and Maven indexes as the index by which Trivy knows Java archives"
+                        .to_owned()
+                }
             },
             config: ProfileConfig::default(),
             created_at: None,

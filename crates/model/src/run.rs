@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::approval::one_or_more;
+use crate::config::schema_version_error;
 use crate::{
-    CompiledSelectors, CrossTenant, ErrorCode, FieldError, ObjectKey, Profile, RecordedApproval,
-    RunKey, Selectors, Sha256Digest, Target, Tenant, Timestamp,
+    CompiledSelectors, CrossTenant, ErrorCode, FieldError, ObjectKey, Profile, ProfileKind,
+    RecordedApproval, RunKey, Selectors, Sha256Digest, Target, Tenant, Timestamp,
 };
 
 /// Where a run stands.
@@ -97,6 +98,10 @@ pub struct RunOptions {
     /// The ledger's state to export; none for the newest when the run is planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<AsOf>,
+    /// The version of the scanner's schema to write, for kinds that a scanner reads; none for the
+    /// profile's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_version: Option<u32>,
     /// Approvals of the other tenants that the selectors name: DSSE envelopes, one object or a list
     /// of them. A run keeps them in [`Run::approvals`], not here.
     #[serde(
@@ -168,6 +173,44 @@ pub struct Published {
     /// Every member of the bundle in archive order: path, object, size. Of a pruned run, those that
     /// are no payload.
     pub members: Vec<(String, ObjectKey, u64)>,
+}
+
+/// A payload file that all parts together became.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssembledFile {
+    /// Its path in the bundle.
+    pub path: String,
+    /// Where it lies.
+    pub object: ObjectKey,
+    /// Size of the stored bytes.
+    pub size: u64,
+    /// SHA-256 of the stored bytes.
+    pub sha256: Sha256Digest,
+    /// Size before compression.
+    pub content_size: u64,
+    /// SHA-256 before compression.
+    pub content_sha256: Sha256Digest,
+    /// Its media type.
+    pub media_type: String,
+    /// How it is compressed, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<AssembledCompression>,
+}
+
+/// How an assembled file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "algorithm", rename_all = "lowercase")]
+pub enum AssembledCompression {
+    /// gzip (RFC 1952).
+    Gzip {
+        /// Its level.
+        level: i32,
+    },
+    /// Zstandard, in frames of a fixed size.
+    Zstd {
+        /// Its level.
+        level: i32,
+    },
 }
 
 /// The finished archive.
@@ -269,6 +312,10 @@ pub struct Run {
     pub bytes: u64,
     /// Records that were quarantined in parts that are done.
     pub quarantined: u64,
+    /// What its parts were assembled to, by path; empty where they are payload files themselves, and
+    /// until they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assembled: Vec<AssembledFile>,
     /// The signed set.
     pub published: Option<Published>,
     /// How many targets do not have the bundle yet.
@@ -300,6 +347,27 @@ pub struct Run {
     pub rev: u64,
 }
 
+impl RunOptions {
+    /// What is wrong with these options for a profile of `kind`, whatever the ledger holds.
+    #[must_use]
+    pub fn errors(&self, kind: ProfileKind) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        if self.policy_snapshot_id.is_some() && !kind.needs_policy() {
+            errors.push(FieldError {
+                field: "options.policy_snapshot_id".into(),
+                message: format!("{kind} exports no policy; leave it out"),
+            });
+        }
+        if let Some(message) = schema_version_error(kind, self.schema_version) {
+            errors.push(FieldError {
+                field: "options.schema_version".into(),
+                message,
+            });
+        }
+        errors
+    }
+}
+
 impl Run {
     /// Whether it exports anything but its own tenant's evidence.
     #[must_use]
@@ -315,6 +383,15 @@ impl Run {
         } else {
             &self.owners
         }
+    }
+
+    /// The version of the scanner's schema that it was asked for; none where that was left to this
+    /// version.
+    #[must_use]
+    pub fn schema_version(&self) -> Option<u32> {
+        self.options
+            .schema_version
+            .or(self.profile.config.schema_version)
     }
 
     /// The run's selectors, ready to run. Whether they may name tenants was decided when the run

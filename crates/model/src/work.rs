@@ -19,7 +19,7 @@ use crate::{RunId, ScheduleId, Tenant, Timestamp};
 pub enum Phase {
     /// Starts, admits, plans, sweeps.
     Plan,
-    /// Writes parts.
+    /// Writes parts, and assembles them.
     Adapter,
     /// Writes and signs the documents.
     Sign,
@@ -68,6 +68,11 @@ pub enum WorkId {
         /// Its last part.
         last: u32,
     },
+    /// Merge the parts into the files that they are for.
+    Assemble {
+        /// The run.
+        run: RunId,
+    },
     /// Write and sign the documents.
     Sign {
         /// The run.
@@ -112,7 +117,7 @@ impl WorkId {
             | Self::Start { .. }
             | Self::Export { .. }
             | Self::Sweep { .. } => Phase::Plan,
-            Self::Shard { .. } => Phase::Adapter,
+            Self::Shard { .. } | Self::Assemble { .. } => Phase::Adapter,
             Self::Sign { .. } => Phase::Sign,
             Self::Distribute { .. } => Phase::Distribute,
         }
@@ -125,6 +130,7 @@ impl WorkId {
             Self::Admit { .. } | Self::Start { .. } | Self::Export { .. } => None,
             Self::Plan { run }
             | Self::Shard { run, .. }
+            | Self::Assemble { run }
             | Self::Sign { run }
             | Self::Distribute { run, .. }
             | Self::Sweep { run } => Some(run),
@@ -139,6 +145,7 @@ impl fmt::Display for WorkId {
             Self::Admit { cause } => write!(f, "admit:{cause}"),
             Self::Plan { run } => write!(f, "{run}:plan"),
             Self::Shard { run, shard, .. } => write!(f, "{run}:shard:{shard:05}"),
+            Self::Assemble { run } => write!(f, "{run}:assemble"),
             Self::Sign { run } => write!(f, "{run}:sign"),
             Self::Distribute { run, target } => write!(f, "{run}:distribute:{target}"),
             Self::Start { schedule, at } => write!(f, "start:{schedule}:{}", at.0),

@@ -158,6 +158,14 @@ pub const SETTINGS: &[Setting] = &[
          times as often); what a process that died was doing waits for so long. 10 to 900; 60 where \
          it is left out",
     ),
+    setting(
+        "worker.scratch",
+        "EXPORT_SCRATCH",
+        "the directory where parts are merged into one file, for profiles that want one: about three \
+         times as large as the file and its parts. It is emptied after each run. Where it is left out, \
+         `scratch` in the home; without a home the system's folder for temporary files (in the \
+         functions, their own disk)",
+    ),
 ];
 
 /// Settings that cannot be used: which, from where, and why.

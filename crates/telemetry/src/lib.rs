@@ -18,6 +18,8 @@ pub const SPAN_PLAN: &str = "export.plan";
 pub const SPAN_FETCH: &str = "export.fetch";
 /// Span of writing a part's payload.
 pub const SPAN_WRITE: &str = "export.write";
+/// Span of merging a run's parts into the files that they are for.
+pub const SPAN_ASSEMBLE: &str = "export.assemble";
 /// Span of writing and signing the documents.
 pub const SPAN_SIGN: &str = "export.sign";
 /// Span of handing over.

@@ -267,6 +267,8 @@ pub enum Unmapped {
     Format,
     /// Something about the document is not of its format.
     Malformed,
+    /// More than a documented limit of what one record may give.
+    Limit,
 }
 
 impl Unmapped {
@@ -289,6 +291,7 @@ impl Unmapped {
             Self::NoPurl => "no_purl",
             Self::Format => "format",
             Self::Malformed => "malformed",
+            Self::Limit => "limit",
         }
     }
 }

@@ -18,11 +18,14 @@ struct Job {
     reply: oneshot::Sender<Result<Vec<u8>, String>>,
 }
 
-/// A frame that is being compressed.
-pub(crate) struct PendingFrame(oneshot::Receiver<Result<Vec<u8>, String>>);
+/// A frame that is being compressed, or a piece that is stored as it is.
+pub(crate) enum PendingFrame {
+    Compressing(oneshot::Receiver<Result<Vec<u8>, String>>),
+    Ready(Vec<u8>),
+}
 
 impl PendingFrame {
-    /// The compressed frame.
+    /// The bytes to store.
     pub(crate) async fn compressed(self) -> Result<Vec<u8>, PhaseError> {
         let refused = |why: String| {
             PhaseError::permanent(
@@ -30,7 +33,11 @@ impl PendingFrame {
                 format!("a frame could not be compressed: {why}"),
             )
         };
-        match self.0.await {
+        let compressing = match self {
+            Self::Compressing(compressing) => compressing,
+            Self::Ready(piece) => return Ok(piece),
+        };
+        match compressing.await {
             Ok(Ok(frame)) => Ok(frame),
             Ok(Err(why)) => Err(refused(why)),
             Err(_) => Err(refused("the pool has stopped".to_owned())),
@@ -105,7 +112,7 @@ impl FramePool {
             level,
             reply,
         });
-        PendingFrame(pending)
+        PendingFrame::Compressing(pending)
     }
 }
 

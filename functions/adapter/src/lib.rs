@@ -4,35 +4,51 @@
 //! pages of records from the ledger or the policy engine, checked and hashed one by one, through
 //! the profile's adapter, compressed on all cores, to staging. What was read must be what was
 //! planned, record for record, or the run fails.
+//!
+//! Where a profile's kind needs one file of all parts, each part becomes a run file on staging: its
+//! records in the scanner's words, sorted. The step after the last part merges them.
 
+mod assemble;
 mod check;
 mod frame_pool;
+mod framed;
 mod json_lines;
 mod part;
+mod records;
 mod registry;
+mod run_file;
+mod scratch;
 mod shard;
 mod staging;
 
 pub use frame_pool::FramePool;
 pub use registry::{AdapterInfo, Registry};
 
+use std::path::Path;
+use std::sync::Arc;
+
 use export_lifecycle::{Budget, PhaseError, Taken, take};
-use export_model::Message;
+use export_model::{Message, WorkId};
 use export_ports::Ports;
 
-/// Takes one message of the adapter queue. Acknowledge it when this returns `Ok`.
+/// Takes one message of the adapter queue. Acknowledge it when this returns `Ok`. Parts are assembled
+/// in directories of their own in `scratch`, a directory that is made where it is missing.
 ///
 /// # Errors
 /// What could neither be done nor recorded: leave the message to be delivered again.
 pub async fn handle(
     ports: &Ports,
     registry: &Registry,
-    frames: &std::sync::Arc<FramePool>,
+    frames: &Arc<FramePool>,
+    scratch: &Path,
     message: &Message,
     budget: Budget,
 ) -> Result<(), PhaseError> {
-    match take(ports, message).await? {
-        Taken::Held(held) => shard::export(ports, registry, frames, held, budget).await,
-        Taken::NotOurs => Ok(()),
+    let Taken::Held(held) = take(ports, message).await? else {
+        return Ok(());
+    };
+    match held.work() {
+        WorkId::Assemble { .. } => assemble::assemble(ports, registry, scratch, held, budget).await,
+        _ => shard::export(ports, registry, frames, held, budget).await,
     }
 }

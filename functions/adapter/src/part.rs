@@ -1,4 +1,4 @@
-//! One part, from its records to its payload file.
+//! One part, from its records to its payload file, or to the run file that it is merged from.
 //!
 //! Three stages run at once: pages are read, records are checked and hashed and cut into frames,
 //! frames that the pool has compressed are stored. Each hands over through a bounded channel, so a
@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use export_lifecycle::{Held, PhaseError, transact};
 use export_model::{
-    ErrorCode, EventBody, InputHasher, Kind, ObjectKey, Part, PartOutput, Position,
-    QuarantinedRecord, Run, RunStatus, Sha256Digest,
+    ErrorCode, EventBody, Kind, ObjectKey, Part, PartOutput, Position, QuarantinedRecord, Run,
+    RunStatus, Sha256Digest,
 };
 use export_ports::{Evidence, PageBudget, Ports, RecordPage, Scan};
 use export_telemetry as telemetry;
@@ -19,9 +19,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use crate::check;
 use crate::frame_pool::FramePool;
-use crate::json_lines::{Content, JsonLines, trace_line};
+use crate::framed::Framed;
+use crate::json_lines::JsonLines;
+use crate::records::{Checked, check_all};
+use crate::run_file::RunFile;
 use crate::staging;
 
 const PAGE: PageBudget = PageBudget {
@@ -33,8 +35,6 @@ const WAITING: usize = 1;
 /// How often a part looks whether its run is still wanted, and tells how far it is.
 const LOOK_MILLIS: u64 = 200;
 const CHUNK_MILLIS: u64 = 1_000;
-/// Most records of one part that may be quarantined: their list is held in memory.
-const MAX_QUARANTINED: usize = 100_000;
 
 /// Everything that a part's stages need to know.
 #[derive(Clone)]
@@ -46,10 +46,10 @@ pub(crate) struct Job {
 
 /// What processing a part's records gave.
 struct Processed {
-    content: Content,
-    quarantined: Vec<QuarantinedRecord>,
-    traces: Vec<u8>,
-    bytes: u64,
+    /// Of the file, before compression.
+    size: u64,
+    sha256: Sha256Digest,
+    checked: Checked,
 }
 
 /// A part whose records were all read and checked; its last frames may still be on their way.
@@ -67,7 +67,12 @@ pub(crate) async fn stream(
     frames: &Arc<FramePool>,
     job: &Job,
 ) -> Result<Streamed, PhaseError> {
-    let object = key(job, held, &format!("{}.zst", job.part.jsonl_path()))?;
+    let name = if job.run.profile.kind.is_assembled() {
+        format!("runs/part-{:05}", job.part.index)
+    } else {
+        format!("{}.zst", job.part.jsonl_path())
+    };
+    let object = key(job, held, &name)?;
     let (pages_in, pages) = mpsc::channel(WAITING);
     let (spare_in, spare) = mpsc::unbounded_channel();
     let (frames_in, stored) = mpsc::channel(WAITING);
@@ -115,7 +120,7 @@ impl Streamed {
         job: &Job,
     ) -> Result<(PartOutput, u64), PhaseError> {
         let staged = self.writing.await.map_err(|e| stopped(&e))??;
-        let bytes = self.processed.bytes;
+        let bytes = self.processed.checked.bytes;
         let output = store(ports, held, job, self.object, self.processed, staged).await?;
         Ok((output, bytes))
     }
@@ -137,36 +142,46 @@ async fn store(
     staged: staging::Staged,
 ) -> Result<PartOutput, PhaseError> {
     let path = job.part.jsonl_path();
+    let Processed {
+        size: content_size,
+        sha256: content_sha256,
+        checked,
+    } = processed;
     let (size, sha256) = (staged.size, staged.sha256);
     let appeared = staged.complete().await?;
-    let quarantine = if processed.quarantined.is_empty() {
+    let quarantine = if checked.quarantined.is_empty() {
         None
     } else {
         let key = key(job, held, &format!("{path}.quarantine"))?;
-        let lines = quarantine_lines(&processed.quarantined)?;
+        let lines = quarantine_lines(&checked.quarantined)?;
         ports.objects.put(&key, Bytes::from(lines)).await?;
-        Some((key, by_code(&processed.quarantined)))
+        Some((key, by_code(&checked.quarantined)))
     };
-    let traces = if processed.traces.is_empty() {
+    let traces = if checked.traces.is_empty() {
         None
     } else {
         let key = key(job, held, &format!("{path}.traces"))?;
-        ports
-            .objects
-            .put(&key, Bytes::from(processed.traces))
-            .await?;
+        ports.objects.put(&key, Bytes::from(checked.traces)).await?;
         Some(key)
     };
+    let is_assembled = job.run.profile.kind.is_assembled();
+    let object = appeared.then_some(object);
+    let (object, run_file) = if is_assembled {
+        (None, object)
+    } else {
+        (object, None)
+    };
     Ok(PartOutput {
-        object: appeared.then_some(object),
+        object,
         size,
         sha256,
-        content_size: processed.content.size,
-        content_sha256: processed.content.sha256,
-        records: processed.content.records,
-        range: processed.content.range,
+        content_size,
+        content_sha256,
+        records: checked.records,
+        range: checked.range,
         quarantine,
         traces,
+        run_file,
     })
 }
 
@@ -280,75 +295,30 @@ async fn tell(
     .map(|_| ())
 }
 
-/// Checks and hashes every record and writes it out.
+/// Checks and hashes every record and writes out what the adapter makes of it.
 fn process(
     job: &Job,
     pool: &FramePool,
-    mut pages: mpsc::Receiver<RecordPage>,
+    pages: mpsc::Receiver<RecordPage>,
     spare: &mpsc::UnboundedSender<RecordPage>,
     frames: mpsc::Sender<crate::frame_pool::PendingFrame>,
 ) -> Result<Processed, PhaseError> {
-    let kind = job.part.kind;
-    let quarantine = job.run.profile.config.on_violation == export_model::OnViolation::Quarantine;
-    let mut lines = JsonLines::new(pool, job.run.profile.config.compression.level, frames);
-    let mut inputs = InputHasher::default();
-    let mut quarantined = Vec::new();
-    let mut traces = Vec::new();
-    let mut bytes = 0;
-    while let Some(page) = pages.blocking_recv() {
-        for record in &page.records {
-            let canonical = &page.bytes[record.bytes.clone()];
-            bytes += canonical.len() as u64;
-            if let Err(violation) = check::guardrails(kind, record, canonical) {
-                if !quarantine || quarantined.len() >= MAX_QUARANTINED {
-                    let detail = format!("record {}: {}", record.id, violation.detail);
-                    return Err(PhaseError::permanent(violation.code, detail));
-                }
-                let record_sha256 = Sha256Digest::of(canonical);
-                check::drift(record, &record_sha256)?;
-                inputs.add(&record.id, &record_sha256);
-                quarantined.push(QuarantinedRecord {
-                    id: record.id.clone(),
-                    code: violation.code.as_str().to_owned(),
-                    detail: violation.detail,
-                    kind,
-                    record_sha256,
-                    subject_key: record.subject_key.clone(),
-                    tenant: job.part.owner.clone(),
-                });
-                continue;
-            }
-            if kind == Kind::Finding {
-                trace_line(&record.id, canonical, &mut traces)?;
-            }
-            let record_sha256 = lines.record(&record.id, canonical)?;
-            check::drift(record, &record_sha256)?;
-            inputs.add(&record.id, &record_sha256);
-        }
-        // The reader has ended when nobody takes it.
-        let _ = spare.send(page);
-    }
-    let records = inputs.records();
-    let hash = inputs.finish();
-    if records != job.part.records || hash != job.part.hash {
-        return Err(PhaseError::permanent(
-            ErrorCode::InputDrift,
-            format!(
-                "part {} ({} from {} to {}) was planned with {} records and hash {}, but gave \
-                 {records} records and hash {hash}",
-                job.part.index,
-                kind,
-                job.part.first.id,
-                job.part.last.id,
-                job.part.records,
-                job.part.hash
-            ),
-        ));
-    }
+    let profile = &job.run.profile;
+    let mut framed;
+    let checked = if profile.kind.is_assembled() {
+        framed = Framed::new(pool, None, frames);
+        let mut rows = RunFile::new(profile.kind, &mut framed)?;
+        let checked = check_all(job, pages, spare, &mut rows)?;
+        rows.finish()?;
+        checked
+    } else {
+        framed = Framed::new(pool, Some(profile.config.compression.level), frames);
+        check_all(job, pages, spare, &mut JsonLines(&mut framed))?
+    };
+    let (size, sha256) = framed.finish()?;
     Ok(Processed {
-        content: lines.finish()?,
-        quarantined,
-        traces,
-        bytes,
+        size,
+        sha256,
+        checked,
     })
 }

@@ -25,12 +25,23 @@ pub struct Registry {
 impl Default for Registry {
     fn default() -> Self {
         Self {
-            adapters: vec![AdapterInfo {
-                name: "json",
-                version: "1",
-                variants: &["raw", "policy"],
-                formats: &["application/x-ndjson"],
-            }],
+            adapters: vec![
+                AdapterInfo {
+                    name: "json",
+                    version: "1",
+                    variants: &["raw", "policy"],
+                    formats: &["application/x-ndjson"],
+                },
+                AdapterInfo {
+                    name: "trivy",
+                    version: "1",
+                    variants: &["db", "java-db"],
+                    formats: &[
+                        "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip",
+                        "application/vnd.aquasec.trivy.javadb.layer.v1.tar+gzip",
+                    ],
+                },
+            ],
         }
     }
 }

@@ -236,9 +236,7 @@ async fn complete(
             millis,
         });
         if draft.run.parts_left == 0 {
-            draft.status(RunStatus::Signing, None);
-            let run = draft.run.key.run.clone();
-            draft.step(WorkId::Sign { run });
+            draft.parts_are_done();
         }
         Ok(())
     })

@@ -10,30 +10,31 @@ use export_bundle::manifest::{
 };
 use export_bundle::provenance::{Builder, ProvenanceInputs};
 use export_lifecycle::PhaseError;
-use export_model::{ErrorCode, Kind, Run, Sha256Digest, Tenant, Timestamp};
+use export_model::{ErrorCode, Kind, Part, Run, Sha256Digest, Tenant, Timestamp};
 use export_ports::SignerLevel;
 
-use crate::payload::{PayloadFile, internal};
+use crate::payload::{PayloadFile, internal, quarantined};
 
 /// Version of the program, as the provenance gives it.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-pub(crate) fn manifest(
-    run: &Run,
-    files: &[PayloadFile],
-    quarantined: BTreeMap<String, u64>,
-) -> Manifest {
+pub(crate) fn manifest(run: &Run, files: &[PayloadFile], parts: &[Part]) -> Manifest {
     let files: Vec<_> = files.iter().map(|file| file.entry.clone()).collect();
     let mut by_kind: BTreeMap<Kind, u64> = BTreeMap::new();
     let mut by_tenant: BTreeMap<Tenant, u64> =
         run.owners.iter().map(|owner| (owner.clone(), 0)).collect();
-    for file in &files {
-        if let (Some(kind), Some(records)) = (file.record_kind(), file.records) {
-            *by_kind.entry(kind).or_default() += records;
-            let owner = file.record_owner().and_then(|owner| owner.parse().ok());
-            if let Some(sum) = owner.and_then(|owner: Tenant| by_tenant.get_mut(&owner)) {
-                *sum += records;
-            }
+    for part in parts {
+        let records = part.output.as_ref().map_or(0, |output| output.records);
+        if records == 0 {
+            continue;
+        }
+        *by_kind.entry(part.kind).or_default() += records;
+        if let Some(sum) = part
+            .owner
+            .as_ref()
+            .and_then(|owner| by_tenant.get_mut(owner))
+        {
+            *sum += records;
         }
     }
     let (_, variant) = run.profile.kind.adapter_and_variant();
@@ -61,7 +62,7 @@ pub(crate) fn manifest(
             records: by_kind.values().sum(),
             by_kind,
             by_tenant,
-            quarantined,
+            quarantined: quarantined(parts),
         },
         content_digest: content_digest(&files),
         files,

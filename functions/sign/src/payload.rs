@@ -13,7 +13,9 @@ use export_bundle::payload::{
     snapshot::{SnapshotDocument, TraceFingerprint},
 };
 use export_lifecycle::{Held, PhaseError};
-use export_model::{ErrorCode, ObjectKey, Part, PartOutput, Run, Sha256Digest};
+use export_model::{
+    AssembledCompression, AssembledFile, ErrorCode, ObjectKey, Part, PartOutput, Run, Sha256Digest,
+};
 use export_ports::{Ports, Upload};
 use sha2::{Digest, Sha256};
 
@@ -83,6 +85,38 @@ pub(crate) fn part_files(run: &Run, parts: &[Part]) -> Result<Vec<PayloadFile>, 
         });
     }
     Ok(files)
+}
+
+/// The files that all parts together have become.
+pub(crate) fn assembled_files(run: &Run) -> Vec<PayloadFile> {
+    let entry = |file: &AssembledFile| FileEntry {
+        path: file.path.clone(),
+        size: file.size,
+        sha256: file.sha256,
+        content_size: file.content_size,
+        content_sha256: file.content_sha256,
+        media_type: file.media_type.clone(),
+        compression: file.compression.map(|compression| match compression {
+            AssembledCompression::Gzip { level } => CompressionEntry {
+                algorithm: Algorithm::Gzip,
+                level,
+            },
+            AssembledCompression::Zstd { level } => CompressionEntry {
+                algorithm: Algorithm::Zstd,
+                level,
+            },
+        }),
+        records: None,
+        range: None,
+        quarantined: None,
+    };
+    run.assembled
+        .iter()
+        .map(|file| PayloadFile {
+            entry: entry(file),
+            object: file.object.clone(),
+        })
+        .collect()
 }
 
 fn zstd(run: &Run) -> CompressionEntry {

@@ -62,6 +62,7 @@ async fn write(
 ) -> Result<Published, PhaseError> {
     let parts = all_parts(ports, run).await?;
     let mut files = payload::part_files(run, &parts)?;
+    files.extend(payload::assembled_files(run));
     files.push(payload::inputs(ports, held, run, &parts).await?);
     files.extend(payload::quarantine(ports, held, run, &parts).await?);
     files.extend(payload::policy_snapshot(ports, held, run, &parts).await?);
@@ -76,7 +77,7 @@ async fn write(
         fingerprint: public.fingerprint().to_string(),
     };
 
-    let manifest = documents::manifest(run, &files, payload::quarantined(&parts));
+    let manifest = documents::manifest(run, &files, &parts);
     let export_json = manifest
         .to_bytes()
         .map_err(|e| internal("writing export.json", e))?;

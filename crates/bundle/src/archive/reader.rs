@@ -191,6 +191,35 @@ impl<R: Read> ArchiveReader<R> {
         Ok(self.buffer.get(from..from + take))
     }
 
+    /// Copies the next bytes of the current member; says how many, 0 when it is read.
+    ///
+    /// # Errors
+    /// As [`ArchiveReader::read`].
+    pub(crate) fn read_into(&mut self, buffer: &mut [u8]) -> Result<usize, ArchiveError> {
+        let Some(left) = self.current.as_ref().map(|current| current.left) else {
+            return Ok(0);
+        };
+        if left == 0 {
+            return Ok(0);
+        }
+        if self.start == self.end && !self.fill()? {
+            return Err(self.truncated());
+        }
+        let take = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(self.end - self.start)
+            .min(buffer.len());
+        let bytes = self.buffer.get(self.start..self.start + take);
+        if let (Some(to), Some(bytes)) = (buffer.get_mut(..take), bytes) {
+            to.copy_from_slice(bytes);
+        }
+        self.advance(take);
+        if let Some(current) = &mut self.current {
+            current.left -= take as u64;
+        }
+        Ok(take)
+    }
+
     /// How many bytes of the archive have been used.
     #[must_use]
     pub fn offset(&self) -> u64 {

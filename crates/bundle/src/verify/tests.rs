@@ -1,4 +1,5 @@
 mod across;
+mod assembled;
 mod contents;
 mod tampering;
 mod verdicts;

@@ -39,6 +39,7 @@ impl Command {
             Self::Verify(_)
             | Self::Inspect { .. }
             | Self::Unpack(_)
+            | Self::Diff(_)
             | Self::Approval(ApprovalCommand::Create(_))
             | Self::Docs { .. } => Place::Offline,
         }

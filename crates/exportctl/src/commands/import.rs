@@ -14,7 +14,7 @@ use export_model::{AdmittedRecord, ErrorCode, Kind, PolicySnapshot, Source, Tena
 use export_ports::{Clock, Import, Imported, Importer};
 use serde_json::json;
 
-use super::is_standard_input;
+use super::{is_standard_input, maven_index};
 use crate::cli::ImportArgs;
 use crate::failure::Failed;
 use crate::output::{Output, grouped, size, table};
@@ -126,7 +126,8 @@ pub(super) async fn execute(
 ) -> Result<u8, Failed> {
     #[cfg(feature = "stack")]
     let to = args.to.clone();
-    let request = Request::new(args)?;
+    let scratch = settings.scratch().unwrap_or_else(std::env::temp_dir);
+    let request = Request::new(args, scratch)?;
     #[cfg(feature = "stack")]
     if let Some(uri) = to {
         let ledger = elsewhere(&uri).await?;
@@ -152,22 +153,31 @@ async fn elsewhere(
     Ok(export_ports::BatchImporter(Arc::new(ledger)))
 }
 
+/// What is in the files.
+enum Wanted {
+    /// Documents, of one format or of any.
+    Documents(Option<Format>),
+    /// Lines of a Maven index, sorted in this folder.
+    MavenIndex { scratch: PathBuf },
+}
+
 /// What was asked for, checked.
 pub(super) struct Request {
-    format: Option<Format>,
+    format: Wanted,
     documents_go_to: Tenant,
     only: Option<Tenant>,
     paths: Vec<PathBuf>,
 }
 
 impl Request {
-    pub(super) fn new(args: ImportArgs) -> Result<Self, Failed> {
+    pub(super) fn new(args: ImportArgs, scratch: PathBuf) -> Result<Self, Failed> {
         let format = match args.format.as_str() {
-            "auto" => None,
-            name => Some(
+            "auto" => Wanted::Documents(None),
+            "maven-index" => Wanted::MavenIndex { scratch },
+            name => Wanted::Documents(Some(
                 name.parse::<Format>()
                     .map_err(|e| Failed::new(ErrorCode::Usage, format!("--format: {e}")))?,
-            ),
+            )),
         };
         Ok(Self {
             format,
@@ -185,15 +195,29 @@ pub(super) async fn into_ledger(
     output: &Output,
     request: Request,
 ) -> Result<u8, Failed> {
-    let door = Door {
-        format: request.format,
-        documents_go_to: request.documents_go_to,
-        only: request.only,
-        time: import_time(clock.now())?,
-        is_atomic: ledger.is_atomic(),
-    };
+    let (time, is_atomic) = (import_time(clock.now())?, ledger.is_atomic());
     let paths = request.paths;
-    let read = move |batches: &mut Batches| read_all(&door, &paths, batches);
+    let read = move |batches: &mut Batches| match request.format {
+        Wanted::MavenIndex { scratch } => {
+            let index = maven_index::Index {
+                tenant: request.documents_go_to,
+                time,
+                scratch,
+                is_atomic,
+            };
+            maven_index::read_all(&index, &paths, batches)
+        }
+        Wanted::Documents(format) => {
+            let door = Door {
+                format,
+                documents_go_to: request.documents_go_to,
+                only: request.only,
+                time,
+                is_atomic,
+            };
+            read_all(&door, &paths, batches)
+        }
+    };
     let (report, tally, imported) = store(ledger, clock.now(), read).await?;
     tell(output, &report, &tally, &imported);
     Ok(0)
@@ -245,7 +269,7 @@ fn read_all(door: &Door, paths: &[PathBuf], batches: &mut Batches) -> Result<Rea
     Ok(report)
 }
 
-fn input(path: &Path) -> Input {
+pub(super) fn input(path: &Path) -> Input {
     if is_standard_input(path) {
         Input::Stream {
             name: "standard input".to_owned(),
@@ -256,7 +280,7 @@ fn input(path: &Path) -> Input {
     }
 }
 
-fn refused(error: ReadError, is_atomic: bool) -> Failed {
+pub(super) fn refused(error: ReadError, is_atomic: bool) -> Failed {
     match error {
         ReadError::Io { location, source } => Failed::io(&format!("reading {location}"), &source),
         other @ ReadError::Refused { .. } => {

@@ -3,12 +3,15 @@
 mod adapters;
 mod approval;
 pub(crate) mod archive_file;
+mod diff;
 mod dlq;
 mod docs;
 mod import;
 mod inspect;
 mod keys;
+mod layer;
 mod ledger;
+mod maven_index;
 mod profile;
 pub(crate) mod run;
 mod runs;
@@ -17,6 +20,7 @@ mod selecting;
 pub(crate) mod shown;
 #[cfg(feature = "stack")]
 mod stack;
+mod unmapped;
 mod verify;
 
 use std::io::Read;
@@ -62,7 +66,12 @@ pub(crate) async fn execute(
         },
         Command::Schedule(command) => schedule::execute(settings, output, command).await,
         Command::Verify(args) => verify::verify(settings, output, &args),
-        Command::Inspect { bundle } => inspect::execute(output, &bundle),
+        Command::Inspect {
+            bundle,
+            unmapped: true,
+        } => unmapped::execute(output, &bundle),
+        Command::Inspect { bundle, .. } => inspect::execute(output, &bundle),
+        Command::Diff(args) => diff::execute(settings, output, &args),
         Command::Unpack(args) => verify::unpack(settings, output, &args),
         Command::Keys(command) => keys::execute(settings, output, command).await,
         Command::Approval(command) => approval::execute(settings, output, command).await,

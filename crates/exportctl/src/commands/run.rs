@@ -101,6 +101,7 @@ pub(crate) fn request(output: &Output, args: &RunArgs) -> Result<RunRequest, Fai
         options: RunOptions {
             policy_snapshot_id: args.policy_snapshot.clone(),
             as_of: args.as_of.as_deref().map(as_of).transpose()?,
+            schema_version: args.schema_version,
             approval: approvals(&args.approvals)?,
         },
     })

@@ -13,7 +13,7 @@ use export_model::ErrorCode;
 use export_signing::PublicKey;
 use serde_json::json;
 
-use super::is_standard_input;
+use super::{is_standard_input, layer};
 use crate::cli::{UnpackArgs, VerifyArgs};
 use crate::failure::Failed;
 use crate::output::{Output, grouped, size, table};
@@ -52,17 +52,37 @@ pub(super) fn unpack(
         deep: false,
         threads: 1,
     };
+    // A layer is taken out of a bundle that was verified as a whole, never out of a stream that may
+    // yet turn out to be another.
+    let aside = match (&args.to, &args.trivy_cache) {
+        (None, Some(cache)) => Some(layer::aside(cache)?),
+        _ => None,
+    };
+    let inside = aside.as_ref().map(|folder| folder.path().join("bundle"));
+    let Some(to) = args.to.as_ref().or(inside.as_ref()) else {
+        let detail = "say where to unpack it, with --to or --trivy-cache";
+        return Err(Failed::new(ErrorCode::Usage, detail));
+    };
     let outcome = export_bundle::unpack::unpack(
         open(&args.bundle)?,
-        &args.to,
+        to,
         &trust,
         &options,
         args.allow_unverified,
     );
     match outcome {
         Ok(report) => {
+            let laid_out = match &args.trivy_cache {
+                Some(cache) => Some(layer::lay_out(&args.bundle, to, &report, cache)?),
+                None => None,
+            };
             let code = tell(output, &args.bundle, &report);
-            output.note(&format!("unpacked to {}", args.to.display()));
+            if let Some(to) = &args.to {
+                output.note(&format!("unpacked to {}", to.display()));
+            }
+            if let Some(database) = laid_out {
+                output.note(&format!("Trivy finds it at {}", database.display()));
+            }
             // Somebody who allowed it was told; the verdict stands in the report.
             Ok(if report.verdict == Verdict::NotVerified {
                 0

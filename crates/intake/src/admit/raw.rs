@@ -23,13 +23,14 @@ const MEMBERS: [&str; 11] = [
     "tenant",
     "upstream",
 ];
-const FORMATS: [&str; 6] = [
+const FORMATS: [&str; 7] = [
     "OSV",
     "CycloneDX",
     "SPDX",
     "OpenVEX",
     "CycloneDX-VEX",
     "CSAF",
+    "MavenIndex",
 ];
 
 /// `linkset.references[]`.

@@ -75,8 +75,27 @@ pub fn documents(
     limits: &Limits,
     sink: &mut Sink<'_>,
 ) -> Result<ReadReport, ReadError> {
+    read(input, limits, sink, false)
+}
+
+/// Hands every line of `input` that is not empty to `sink`, whatever is in it. Files in folders and
+/// archives are read one after the other.
+///
+/// # Errors
+/// As [`documents`].
+pub fn lines(input: Input, limits: &Limits, sink: &mut Sink<'_>) -> Result<ReadReport, ReadError> {
+    read(input, limits, sink, true)
+}
+
+fn read(
+    input: Input,
+    limits: &Limits,
+    sink: &mut Sink<'_>,
+    every_line: bool,
+) -> Result<ReadReport, ReadError> {
     let mut reading = Reading {
         limits: *limits,
+        every_line,
         sink,
         report: ReadReport::default(),
     };
@@ -111,6 +130,8 @@ enum Place {
 
 struct Reading<'a, 'b> {
     limits: Limits,
+    /// Whether each line is handed over by itself.
+    every_line: bool,
     sink: &'a mut Sink<'b>,
     report: ReadReport,
 }

@@ -67,7 +67,7 @@ impl Reading<'_, '_> {
                 Line::Whole if line.iter().all(u8::is_ascii_whitespace) => continue,
                 Line::Whole => {}
             }
-            if *taken == 0 {
+            if *taken == 0 && !self.every_line {
                 if place == Place::Found && !location.is_called_json() && !begins_object(&line) {
                     let refusal = Refusal::new(ErrorCode::NotJson, "not a JSON document");
                     return Err(refused(location.clone())(refusal));

@@ -26,7 +26,7 @@ pub enum Format {
 
 /// A name that no format has.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no format: expected ledger, osv, cyclonedx, spdx, openvex or csaf")]
+#[error("`{0}` is no format: expected ledger, osv, cyclonedx, spdx, openvex, csaf or maven-index")]
 pub struct UnknownFormatName(String);
 
 impl Format {

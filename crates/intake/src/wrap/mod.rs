@@ -10,6 +10,7 @@ mod cyclonedx;
 mod envelope;
 mod format;
 mod lenient;
+mod maven;
 mod openvex;
 mod osv;
 mod osv_purl;
@@ -19,6 +20,8 @@ mod spdx;
 use export_model::{ErrorCode, Tenant, Timestamp};
 
 use crate::Refusal;
+pub(crate) use maven::wrap_maven;
+
 pub use format::{Format, UnknownFormatName, detect};
 
 /// What wrapping needs to know beside the document.
@@ -48,12 +51,7 @@ pub fn wrap(
     document: &[u8],
     context: &WrapContext<'_>,
 ) -> Result<Vec<u8>, Refusal> {
-    let tenant = context.tenant.ok_or_else(|| {
-        Refusal::new(
-            ErrorCode::AmbiguousTenant,
-            "a document of a public format names no tenant: say whose record it becomes",
-        )
-    })?;
+    let tenant = context.tenant.ok_or_else(no_tenant)?;
     let described = match format {
         Format::Osv => osv::describe(document)?,
         Format::CycloneDx => cyclonedx::describe(document, context.file_stem)?,
@@ -68,6 +66,13 @@ pub fn wrap(
         }
     };
     envelope::write(&described, document, tenant, context)
+}
+
+fn no_tenant() -> Refusal {
+    Refusal::new(
+        ErrorCode::AmbiguousTenant,
+        "a document of a public format names no tenant: say whose record it becomes",
+    )
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use export_model::{
-    Distribution, DistributionStatus, Event, EventBody, Kind, Lease, Mark, MarkKey, MarkValue,
-    Part, Position, Profile, ProfileConfig, ProfileKind, Recurrence, Run, RunKey, RunOptions,
-    RunStatus, Schedule, Selectors, Sha256Digest, Slots, Target, Tenant, Timestamp, Work, WorkId,
+    AssembledCompression, AssembledFile, Distribution, DistributionStatus, Event, EventBody, Kind,
+    Lease, Mark, MarkKey, MarkValue, ObjectKey, Part, Position, Profile, ProfileConfig,
+    ProfileKind, Recurrence, Run, RunKey, RunOptions, RunStatus, Schedule, Selectors, Sha256Digest,
+    Slots, Target, Tenant, Timestamp, Work, WorkId,
 };
 
 use super::at;
@@ -49,6 +50,16 @@ pub(super) fn run(key: &RunKey, submitted_at: Timestamp) -> Run {
         records: 0,
         bytes: 0,
         quarantined: 0,
+        assembled: vec![AssembledFile {
+            path: "payload/db.tar.gz".to_owned(),
+            object: ObjectKey::new(key, "t1", "payload/db.tar.gz").unwrap(),
+            size: u64::from(u32::MAX) + 1,
+            sha256: Sha256Digest::of(b"stored"),
+            content_size: u64::from(u32::MAX) + 2,
+            content_sha256: Sha256Digest::of(b"content"),
+            media_type: "application/x-tar".to_owned(),
+            compression: Some(AssembledCompression::Gzip { level: 6 }),
+        }],
         published: None,
         targets_left: 0,
         archive: None,

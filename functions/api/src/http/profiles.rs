@@ -175,5 +175,13 @@ pub fn config_schema(kind: ProfileKind) -> serde_json::Value {
         members.retain(|name, _| name == "description");
         members.insert("anyOf".to_owned(), json!([list, { "type": "null" }]));
     }
+    // So does whether a scanner has a say; which version is written is told when a run is asked for.
+    if let Some(members) = schema["properties"].as_object_mut() {
+        if kind.schema_version().is_none() {
+            members.remove("schema_version");
+        } else if let Some(version) = members.get_mut("schema_version") {
+            version["minimum"] = 1.into();
+        }
+    }
     schema
 }

@@ -185,6 +185,7 @@ fn run_routes() -> ApiRouter<Service> {
                     E::UnknownProfile,
                     E::ProfileRetired,
                     E::UnknownVariant,
+                    E::TrivySchema,
                     E::UnknownSnapshot,
                     E::AsOfUnknown,
                     E::CrossTenant,

@@ -172,7 +172,7 @@ fn the_schema_of_a_kind_knows_the_default_and_nothing_else() {
     run(async {
         let api = Api::new(&SMALL).await;
         let caller = api.caller("acme");
-        for kind in ["json:raw", "json:policy"] {
+        for kind in ["json:raw", "json:policy", "trivy:db", "trivy:java-db"] {
             let schema = caller
                 .get(format!("/schemas/profiles/{kind}"))
                 .await
@@ -201,10 +201,68 @@ fn the_schema_of_a_kind_knows_the_default_and_nothing_else() {
                 schema["properties"]["kinds"]["anyOf"][0]["items"]["enum"],
                 json!(kinds)
             );
+            let version = &schema["properties"]["schema_version"];
+            assert_eq!(version.is_null(), parsed.schema_version().is_none());
         }
         caller
             .get("/schemas/profiles/nothing")
             .await
             .refused(404, "ERR_NO_SUCH_RESOURCE");
+    });
+}
+
+#[test]
+fn a_schema_of_a_scanner_that_is_not_written_is_refused_when_a_run_is_asked_for() {
+    run(async {
+        let api = Api::new(&SMALL).await;
+        let caller = api.caller("acme");
+        let new = |name: &str, kind: &str, version: u32| json!({ "name": name, "kind": kind, "config": { "schema_version": version } });
+        caller
+            .post("/profiles", &new("current", "trivy:db", 2))
+            .await
+            .ok(201);
+        caller
+            .post("/profiles", &new("future", "trivy:db", 3))
+            .await
+            .ok(201);
+        for (kind, version) in [("json:raw", 2), ("trivy:java-db", 0)] {
+            let problem = caller
+                .post("/profiles", &new("wrong", kind, version))
+                .await
+                .refused(422, "ERR_INVALID_REQUEST");
+            assert_eq!(problem["errors"][0]["field"], "config.schema_version");
+        }
+        let refused = |problem: &Value, field: &str| {
+            assert_eq!(problem["errors"][0]["field"], field, "{problem:#}");
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(
+                detail.contains('3') && detail.contains("writes 2"),
+                "{detail}"
+            );
+        };
+        let problem = caller.post("/runs", &json!({ "profile": "future" })).await;
+        refused(
+            &problem.refused(422, "ERR_TRIVY_SCHEMA"),
+            "config.schema_version",
+        );
+        let ask = json!({ "profile": "trivy:db", "options": { "schema_version": 3 } });
+        let problem = caller.post("/runs", &ask).await;
+        refused(
+            &problem.refused(422, "ERR_TRIVY_SCHEMA"),
+            "options.schema_version",
+        );
+
+        // What a run is asked for wins over its profile.
+        let ask = json!({ "profile": "future", "options": { "schema_version": 2 } });
+        let submitted = caller.post("/runs", &ask).await.ok(202);
+        assert_eq!(submitted["options"]["schema_version"], 2);
+        caller
+            .post("/runs", &json!({ "profile": "current" }))
+            .await
+            .ok(202);
+        let ask = json!({ "profile": "json:raw", "options": { "schema_version": 2 } });
+        let problem = caller.post("/runs", &ask).await;
+        let problem = problem.refused(422, "ERR_INVALID_REQUEST");
+        assert_eq!(problem["errors"][0]["field"], "options.schema_version");
     });
 }

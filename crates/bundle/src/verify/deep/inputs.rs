@@ -74,6 +74,44 @@ pub(super) fn compare(manifest: &Manifest, chain: &mut Chain, snapshot: &[u8]) {
         let what = format!("no part names {path}");
         chain.problems.push(problem(INPUTS, what));
     }
+    if manifest.profile.kind.is_assembled()
+        && let Err(what) = check_counts(manifest, &inputs)
+    {
+        chain.problems.push(problem(INPUTS, what));
+    }
+}
+
+/// Of an assembled payload only its inputs tell how many records went into it.
+fn check_counts(manifest: &Manifest, inputs: &[InputLine]) -> Result<(), String> {
+    let mut by_kind: BTreeMap<Kind, u64> = BTreeMap::new();
+    let mut by_tenant: BTreeMap<Tenant, u64> = manifest
+        .counts
+        .by_tenant
+        .keys()
+        .map(|tenant| (tenant.clone(), 0))
+        .collect();
+    let mut quarantined = 0_u64;
+    for input in inputs {
+        let left = input.records.saturating_sub(input.quarantined);
+        let sum = by_kind.entry(input.kind).or_default();
+        *sum = sum.saturating_add(left);
+        if let Some(tenant) = &input.tenant {
+            let sum = by_tenant.entry(tenant.clone()).or_default();
+            *sum = sum.saturating_add(left);
+        }
+        quarantined = quarantined.saturating_add(input.quarantined);
+    }
+    let counts = &manifest.counts;
+    let of = |kinds: &BTreeMap<Kind, u64>, kind| kinds.get(&kind).copied().unwrap_or(0);
+    let same_kinds = Kind::ALL
+        .into_iter()
+        .all(|kind| of(&by_kind, kind) == of(&counts.by_kind, kind));
+    let signed = counts.quarantined.values();
+    let signed = signed.fold(0_u64, |sum, count| sum.saturating_add(*count));
+    if same_kinds && by_tenant == counts.by_tenant && quarantined == signed {
+        return Ok(());
+    }
+    Err("its parts have other numbers of records than export.json says".to_owned())
 }
 
 /// Reads lines, each canonical and ended.
@@ -201,6 +239,13 @@ fn check_part(
         ));
     }
     let (records, quarantined, bytes) = match (&input.file, result) {
+        (None, _) if manifest.profile.kind.is_assembled() => {
+            if input.quarantined > input.records {
+                return Err("more of its records were quarantined than it had".to_owned());
+            }
+            // Which records they were, the files that were made of them do not tell.
+            return Ok(());
+        }
         (None, _) => (0, input.quarantined, None),
         (Some(path), None) => return Err(format!("it names {path}, which is no file of records")),
         (Some(_), Some(result)) => {

@@ -8,9 +8,13 @@
 //! on their frames, so turns are hardly ever waited for, and on two cores both are busy all the
 //! time without anybody having to divide the work.
 //!
+//! A gzip file cannot be cut before it is decompressed, and nothing in it is a record: the thread that
+//! reads decompresses it as it comes and keeps nothing but its digest.
+//!
 //! Memory: a frame of content a worker, and a few compressed frames on their way.
 
 mod chain;
+mod gzip;
 mod inputs;
 mod lines;
 mod pool;
@@ -21,10 +25,11 @@ use std::thread::JoinHandle;
 use export_model::{ErrorCode, Kind};
 
 use self::chain::Chain;
+use self::gzip::GzipContent;
 use self::pool::{Job, Shared};
 use super::report::Problem;
 use crate::frames::{FrameError, FrameSplitter};
-use crate::manifest::{FileEntry, Manifest};
+use crate::manifest::{Algorithm, FileEntry, Manifest};
 use crate::payload::{INPUTS, POLICY_SNAPSHOT, QUARANTINE};
 
 /// The most bytes of the policy snapshot's document.
@@ -68,6 +73,11 @@ enum Feeding {
         left: u64,
         failed: Option<String>,
     },
+    /// One gzip member, which nobody can cut.
+    Gzip {
+        index: usize,
+        content: GzipContent,
+    },
     /// The policy snapshot, which is small and not compressed.
     Snapshot,
 }
@@ -82,6 +92,8 @@ pub(super) struct DeepCheck {
     next: u64,
     feeding: Feeding,
     snapshot: Vec<u8>,
+    /// What was found in files that workers do not see.
+    problems: Vec<Problem>,
 }
 
 impl DeepCheck {
@@ -112,6 +124,7 @@ impl DeepCheck {
             next: 0,
             feeding: Feeding::Nothing,
             snapshot: Vec::new(),
+            problems: Vec::new(),
         }
     }
 
@@ -120,17 +133,20 @@ impl DeepCheck {
         let Some(file) = self.manifest.files.get(index) else {
             return;
         };
-        self.feeding = if file.compression.is_some() {
-            Feeding::Frames {
+        let algorithm = file.compression.map(|compression| compression.algorithm);
+        self.feeding = match algorithm {
+            Some(Algorithm::Zstd) => Feeding::Frames {
                 index,
                 splitter: FrameSplitter::default(),
                 left: file.content_size,
                 failed: None,
-            }
-        } else if file.path == POLICY_SNAPSHOT {
-            Feeding::Snapshot
-        } else {
-            Feeding::Nothing
+            },
+            Some(Algorithm::Gzip) => Feeding::Gzip {
+                index,
+                content: GzipContent::new(file.content_size),
+            },
+            None if file.path == POLICY_SNAPSHOT => Feeding::Snapshot,
+            None => Feeding::Nothing,
         };
     }
 
@@ -143,6 +159,7 @@ impl DeepCheck {
                     self.snapshot.extend_from_slice(bytes);
                 }
             }
+            Feeding::Gzip { content, .. } => content.feed(bytes),
             Feeding::Frames {
                 index,
                 splitter,
@@ -177,16 +194,25 @@ impl DeepCheck {
 
     /// Ends the file.
     pub(super) fn end(&mut self) {
-        if let Feeding::Frames {
-            index,
-            splitter,
-            failed,
-            ..
-        } = std::mem::replace(&mut self.feeding, Feeding::Nothing)
-        {
-            let unfinished = |error: FrameError| error.to_string();
-            let failed = failed.or_else(|| splitter.finish().err().map(unfinished));
-            self.end_file(index, failed);
+        match std::mem::replace(&mut self.feeding, Feeding::Nothing) {
+            Feeding::Nothing | Feeding::Snapshot => {}
+            Feeding::Gzip { index, content } => {
+                if let Some(file) = self.manifest.files.get(index)
+                    && let Err(what) = content.finish(file)
+                {
+                    self.problems.push(problem(&file.path, what));
+                }
+            }
+            Feeding::Frames {
+                index,
+                splitter,
+                failed,
+                ..
+            } => {
+                let unfinished = |error: FrameError| error.to_string();
+                let failed = failed.or_else(|| splitter.finish().err().map(unfinished));
+                self.end_file(index, failed);
+            }
         }
     }
 
@@ -222,6 +248,7 @@ impl DeepCheck {
             died |= worker.join().is_err();
         }
         let mut chain = self.shared.take();
+        chain.problems.append(&mut self.problems);
         if died {
             chain.problems.push(Problem {
                 code: ErrorCode::NotABundle,

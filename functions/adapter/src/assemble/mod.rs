@@ -1,0 +1,220 @@
+//! Assembling: the run files of all parts become the files that the profile is for.
+//!
+//! One process fetches what the parts were staged as, merges it on scratch and stores the result
+//! under its lease; one compare-and-set names the files in the run's row, and whoever comes after
+//! reads only those. Whatever happens in between leaves nothing that a row points at, so an attempt
+//! always begins from its start.
+
+mod build;
+mod fetch;
+mod store;
+mod watch;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use export_lifecycle::{Budget, Held, PhaseError, transact};
+use export_model::{
+    AssembledFile, ErrorCode, EventBody, ObjectKey, Part, Run, RunStatus, Sha256Digest, WorkId,
+};
+use export_ports::Ports;
+use export_telemetry as telemetry;
+use tracing::Instrument;
+
+use self::watch::Watch;
+use crate::registry::Registry;
+use crate::scratch::Scratch;
+
+/// Rows a page.
+const PAGE: usize = 1_000;
+
+pub(crate) async fn assemble(
+    ports: &Ports,
+    registry: &Registry,
+    scratch: &Path,
+    held: Held,
+    budget: Budget,
+) -> Result<(), PhaseError> {
+    let key = held.run_key();
+    let span = tracing::info_span!("export.assemble", otel.name = telemetry::SPAN_ASSEMBLE,
+        run_id = %key.run, tenant = %key.tenant, correlation_id = held.correlation_id(),
+        phase = "adapter", profile_kind = tracing::field::Empty, adapter = tracing::field::Empty);
+    async {
+        match attempt(ports, registry, scratch, &held, budget).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                report(ports, &held, &error).await;
+                held.failed(ports, error).await
+            }
+        }
+    }
+    .instrument(span)
+    .await
+}
+
+async fn attempt(
+    ports: &Ports,
+    registry: &Registry,
+    scratch: &Path,
+    held: &Held,
+    budget: Budget,
+) -> Result<(), PhaseError> {
+    let started = ports.clock.now();
+    let key = held.run_key();
+    let run = match ports.state.run(&key).await? {
+        Some(run) if run.status == RunStatus::Assembling => run,
+        _ => return Err(PhaseError::Superseded),
+    };
+    let kind = run.profile.kind;
+    let adapter = registry.find(kind).ok_or_else(|| {
+        let detail = format!("no adapter of this process makes {kind}");
+        PhaseError::permanent(ErrorCode::UnknownVariant, detail)
+    })?;
+    tracing::Span::current()
+        .record("profile_kind", kind.as_str())
+        .record("adapter", adapter.name);
+    let parts = staged(ports, &run).await?;
+    begin(ports, held, &run, &parts).await?;
+
+    let mut watch = Watch::new(ports, held, &key, budget);
+    let (root, token) = (scratch.to_owned(), held.token().to_owned());
+    let scratch = blocking(move || Scratch::create(&root, &token)).await?;
+    let scratch = Arc::new(scratch);
+    let runs = fetch::fetch(ports, &parts, &scratch, &mut watch).await?;
+    let level = run.profile.config.compression.level;
+    let made = build::build(kind, level, runs, &scratch, &mut watch).await?;
+    let mut files = Vec::with_capacity(made.len());
+    for file in made {
+        files.push(store::store(ports, held, &run, &scratch, file, &mut watch).await?);
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let millis = ports.clock.now().millis_since(started);
+    complete(ports, held, &run, files, millis).await
+}
+
+/// What a part was staged as.
+struct Staged {
+    object: ObjectKey,
+    size: u64,
+    sha256: Sha256Digest,
+}
+
+async fn staged(ports: &Ports, run: &Run) -> Result<Vec<Staged>, PhaseError> {
+    let broken = |what: String| PhaseError::permanent(ErrorCode::Internal, what);
+    let mut parts: Vec<Part> = Vec::new();
+    while parts.len() < run.parts as usize {
+        let from = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        let page = ports.state.parts(&run.key, from, PAGE).await?;
+        if page.is_empty() {
+            return Err(broken(format!(
+                "run {} has lost parts from {from} on",
+                run.key
+            )));
+        }
+        parts.extend(page);
+    }
+    parts
+        .into_iter()
+        .map(|part| {
+            let output = part.output.as_ref();
+            let staged = output.and_then(|output| {
+                Some(Staged {
+                    object: output.run_file.clone()?,
+                    size: output.size,
+                    sha256: output.sha256,
+                })
+            });
+            staged
+                .ok_or_else(|| broken(format!("part {} of {} is not staged", part.index, run.key)))
+        })
+        .collect()
+}
+
+async fn begin(ports: &Ports, held: &Held, run: &Run, parts: &[Staged]) -> Result<(), PhaseError> {
+    let bytes = parts.iter().map(|part| part.size).sum();
+    tracing::info!(parts = parts.len(), bytes, "assemble.start");
+    transact(ports, &run.key, |draft| {
+        if draft.run.status != RunStatus::Assembling {
+            return Err(PhaseError::Superseded);
+        }
+        draft.require(held);
+        draft.event(EventBody::AssembleStart {
+            parts: run.parts,
+            bytes,
+        });
+        Ok(())
+    })
+    .await
+    .map(drop)
+}
+
+async fn complete(
+    ports: &Ports,
+    held: &Held,
+    run: &Run,
+    files: Vec<AssembledFile>,
+    millis: u64,
+) -> Result<(), PhaseError> {
+    let bytes = files.iter().map(|file| file.content_size).sum();
+    let stored = files.iter().map(|file| file.size).sum();
+    let count = u32::try_from(files.len()).unwrap_or(u32::MAX);
+    transact(ports, &run.key, |draft| {
+        if draft.run.status != RunStatus::Assembling {
+            return Err(PhaseError::Superseded);
+        }
+        draft.finish(held);
+        draft.run.assembled.clone_from(&files);
+        draft.event(EventBody::AssembleComplete {
+            files: count,
+            bytes,
+            stored,
+            millis,
+        });
+        draft.status(RunStatus::Signing, None);
+        let run = draft.run.key.run.clone();
+        draft.step(WorkId::Sign { run });
+        Ok(())
+    })
+    .await?;
+    tracing::info!(files = count, bytes, stored, millis, "assemble.complete");
+    Ok(())
+}
+
+/// Tells what went wrong; that the run no longer wants its files is nothing to tell.
+async fn report(ports: &Ports, held: &Held, error: &PhaseError) {
+    if matches!(error, PhaseError::Superseded) {
+        return;
+    }
+    let failure = error.failure();
+    tracing::warn!(error_code = %failure.error_code, "assemble.error: {}", failure.detail);
+    let told = transact(ports, &held.run_key(), |draft| {
+        if draft.run.status != RunStatus::Assembling {
+            return Err(PhaseError::Superseded);
+        }
+        draft.require(held);
+        draft.event(EventBody::AssembleError {
+            error_code: failure.error_code,
+            detail: failure.detail.clone(),
+            retried: !held.is_final(error),
+        });
+        Ok(())
+    })
+    .await;
+    if let Err(error) = told
+        && !matches!(error, PhaseError::Superseded)
+    {
+        tracing::warn!(%error, "assemble.error could not be recorded");
+    }
+}
+
+/// Runs what blocks where it may.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, PhaseError> + Send + 'static,
+) -> Result<T, PhaseError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|stopped| {
+            let detail = format!("assembling stopped: {stopped}");
+            Err(PhaseError::permanent(ErrorCode::Internal, detail))
+        })
+}

@@ -1,0 +1,95 @@
+//! Content on its way to storage: cut into frames, which the pool compresses, or into pieces that are
+//! stored as they are.
+
+use export_bundle::frames::FRAME_BYTES;
+use export_digest::ContentHasher;
+use export_lifecycle::PhaseError;
+use export_model::Sha256Digest;
+use tokio::sync::mpsc;
+
+use crate::frame_pool::{FramePool, PendingFrame};
+
+/// Content being written: hashed, cut, and handed on frame by frame.
+pub(crate) struct Framed<'a> {
+    pool: &'a FramePool,
+    /// How it is compressed; none where it is not.
+    level: Option<i32>,
+    frames: mpsc::Sender<PendingFrame>,
+    frame: Vec<u8>,
+    hash: ContentHasher,
+    size: u64,
+}
+
+impl<'a> Framed<'a> {
+    pub(crate) fn new(
+        pool: &'a FramePool,
+        level: Option<i32>,
+        frames: mpsc::Sender<PendingFrame>,
+    ) -> Self {
+        Self {
+            pool,
+            level,
+            frames,
+            frame: Self::buffer(pool, level),
+            hash: ContentHasher::new(),
+            size: 0,
+        }
+    }
+
+    /// Writes `bytes`, and says what their own digest is.
+    pub(crate) fn record(&mut self, bytes: &[u8]) -> Result<Sha256Digest, PhaseError> {
+        let digest = self.hash.update_with_digest(bytes);
+        self.cut(bytes)?;
+        Ok(Sha256Digest(digest))
+    }
+
+    /// Writes `bytes`. It fails only when nobody stores frames any more, who then says why.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), PhaseError> {
+        self.hash.update(bytes);
+        self.cut(bytes)
+    }
+
+    /// Ends the content; gives its size and digest.
+    pub(crate) fn finish(mut self) -> Result<(u64, Sha256Digest), PhaseError> {
+        self.flush()?;
+        Ok((self.size, Sha256Digest(self.hash.finalize())))
+    }
+
+    /// What is stored as it is takes a buffer of those that come back when they are stored.
+    fn buffer(pool: &FramePool, level: Option<i32>) -> Vec<u8> {
+        match level {
+            Some(_) => pool.buffer(),
+            None => pool.compressed.take(FRAME_BYTES),
+        }
+    }
+
+    fn cut(&mut self, mut bytes: &[u8]) -> Result<(), PhaseError> {
+        while !bytes.is_empty() {
+            let room = FRAME_BYTES - self.frame.len();
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            self.frame.extend_from_slice(now);
+            bytes = later;
+            if self.frame.len() == FRAME_BYTES {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), PhaseError> {
+        if self.frame.is_empty() {
+            return Ok(());
+        }
+        let frame = std::mem::take(&mut self.frame);
+        self.size += frame.len() as u64;
+        let pending = match self.level {
+            Some(level) => self.pool.submit(frame, level),
+            None => PendingFrame::Ready(frame),
+        };
+        self.frame = Self::buffer(self.pool, self.level);
+        // The writer has stopped: it says why.
+        self.frames
+            .blocking_send(pending)
+            .map_err(|_| PhaseError::Superseded)
+    }
+}
