@@ -158,9 +158,8 @@ class Languages:
         github = eco.data_source == "ghsa"
         identifier = self.numbers.ghsa()
         if not github:
-            identifier = {"bitnami": "BIT-sample-1900-", "glad": "GMS-1900-",
-                          "k8s": "KUBE-1900-"}[eco.data_source] + str(
-                self.numbers.count)
+            prefix = {"bitnami": "BIT-sample", "glad": "GMS", "k8s": "KUBE"}[eco.data_source]
+            identifier = f"{prefix}-1900-{len(self.documents)}"
         one = Advisory(self.numbers, identifier, aliases, packages, github=github, **more)
         self.documents.append(one.document)
         return one

@@ -51,7 +51,7 @@ def rpm(family, release, osv, bucket, source, **more):
 
 SYSTEMS = [
     deb("debian", "12.5", "Debian:12", "debian 12", identifier="DSA-1900-{}", vendor_ids=True),
-    deb("debian", "11.9", "Debian:11", "debian 11", identifier="DEBIAN-CVE-{}", vendor_ids=True),
+    deb("debian", "11.9", "Debian:11", "debian 11", identifier="DEBIAN-CVE-{}"),
     deb("ubuntu", "22.04", "Ubuntu:22.04:LTS", "ubuntu 22.04", identifier="UBUNTU-CVE-{}"),
     deb("ubuntu", "16.04-ESM", "Ubuntu:Pro:16.04:LTS", "ubuntu 16.04-ESM", identifier="USN-1900-{}"),
     apk("alpine", "3.18.4", "Alpine:v3.18", "alpine 3.18", identifier="ALPINE-CVE-{}",
