@@ -193,9 +193,9 @@ class World:
         self.exportctl("stack", "migrate")
         self.exportctl("ledger", "generate", "--records", str(records), "--seed", str(seed))
 
-    def profile(self, name, **config):
+    def profile(self, name, kind="json:raw", **config):
         path = self.folder / f"{name}.json"
-        path.write_text(json.dumps({"name": name, "kind": "json:raw", "config": config}))
+        path.write_text(json.dumps({"name": name, "kind": kind, "config": config}))
         self.exportctl("profile", "create", str(path))
 
     def worker(self, name, *arguments, environment=None, prefix=()):

@@ -26,6 +26,12 @@ def main():
         world.exportctl("profile", "create", str(world.profile_file), environment=home)
         alone = world.exportctl("run", "cut", "--out", str(world.folder / "alone.tar"), environment=home)
         assert alone["status"] == "completed", alone
+        scan = {"kind": "trivy:db", "records_per_part": 100}
+        scan_file = world.folder / "scan.json"
+        scan_file.write_text('{"name":"scan","kind":"trivy:db","config":{"records_per_part":100}}')
+        world.exportctl("profile", "create", str(scan_file), environment=home)
+        scanned = world.exportctl("run", "scan", "--workers", "2", environment=home)
+        assert scanned["status"] == "completed", scanned
 
         # The evidence that is imported elsewhere is the one that came out here, in another order.
         unpacked = world.folder / "unpacked"
@@ -40,12 +46,17 @@ def main():
         world.exportctl("stack", "migrate")
         world.exportctl("ledger", "import", str(shuffled))
         world.profile("cut", **config)
+        world.profile("scan", **scan)
+        databases = {"on a home": scanned["content_digest"]}
         contents = {"on a home": alone["content_digest"]}
         for count in (1, 3):
             workers = [world.worker(f"worker-{count}-{n}").start() for n in range(count)]
             run = world.ended(world.submit("cut"))
             assert run["status"] == "completed", run
             contents[f"{count} worker(s) on the stack"] = run["content_digest"]
+            merged = world.ended(world.submit("scan"))
+            assert merged["status"] == "completed", merged
+            databases[f"{count} worker(s) on the stack"] = merged["content_digest"]
             if count == 3:
                 # What was sealed there verifies here.
                 bundle = world.folder / "stack.tar"
@@ -95,6 +106,8 @@ def main():
             print("skipped: the same content from the functions: none are deployed (make stack)")
     print("\n".join(f"{how:28} {digest}" for how, digest in contents.items()))
     assert len(set(contents.values())) == 1, contents
+    print("\n".join(f"trivy:db {how:28} {digest}" for how, digest in databases.items()))
+    assert len(set(databases.values())) == 1, databases
 
 
 if __name__ == "__main__":

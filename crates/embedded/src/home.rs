@@ -4,6 +4,7 @@
 //! state.db  gate.db                  SQLite
 //! queue.db  ledger.db
 //! objects/  uploads/                 payload bytes, and what is being written
+//! scratch/                           what is being merged, made by whoever merges
 //! keys/                              the signing key, and trusted public keys
 //! hosts/                             a locked file for each process that uses the home
 //! open.lock                          held while a process opens the home

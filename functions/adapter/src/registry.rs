@@ -68,6 +68,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_promised_of_a_layer_is_what_is_made() {
+        use export_bundle::payload::layer_of;
+        use export_trivy::layer::LayerKind;
+        use export_trivy::{DATABASE_SCHEMA, JAVA_SCHEMA};
+        for (kind, layer, schema) in [
+            (ProfileKind::TrivyDb, LayerKind::Database, DATABASE_SCHEMA),
+            (ProfileKind::TrivyJavaDb, LayerKind::Java, JAVA_SCHEMA),
+        ] {
+            assert_eq!(kind.schema_version(), Some(schema));
+            let path = format!("payload/{}", layer.file_name());
+            assert_eq!(layer_of(kind), Some((path.as_str(), layer.media_type())));
+            let adapter = Registry::default().find(kind).cloned().unwrap();
+            assert!(adapter.formats.contains(&layer.media_type()));
+        }
+    }
+
+    #[test]
     fn every_profile_kind_has_an_adapter() {
         for kind in ProfileKind::ALL {
             assert!(Registry::default().find(kind).is_some(), "{kind}");

@@ -53,7 +53,7 @@ fn errors() -> String {
     text.push_str(
         "\n## Exit codes\n\n| exit | class |\n|---|---|\n\
          | 0 | success; for `verify`: verified |\n\
-         | 1 | a defect of Export Center |\n\
+         | 1 | a defect of Export Center; for `diff --exit-code`: they differ |\n\
          | 2 | a request or command line that is wrong |\n\
          | 3 | an input that was refused |\n\
          | 4 | a run that failed |\n\

@@ -77,10 +77,21 @@ fn told_once(world: &World, id: &str) {
 
 #[test]
 fn runs_that_are_killed_are_finished() {
+    killed_again_and_again("json:raw", KILLS);
+}
+
+/// Much of such a run's life is the merge of its parts.
+#[test]
+fn runs_that_are_killed_while_they_are_assembled_are_finished() {
+    killed_again_and_again("trivy:db", 30);
+}
+
+fn killed_again_and_again(kind: &str, kills: u32) {
     let world = World::new();
     world.json(["ledger", "generate", "--records", RECORDS, "--seed", "1"]);
     // A part a hundred records, so that there is much to be killed in.
-    let profile = r#"{"name": "parts", "kind": "json:raw", "config": {"records_per_part": 100}}"#;
+    let config = r#"{"records_per_part": 100}"#;
+    let profile = format!(r#"{{"name": "parts", "kind": "{kind}", "config": {config}}}"#);
     let profile = world.file("profile.json", profile);
     world.json(["profile", "create", profile.to_str().unwrap()]);
     let mut reference = Value::Null;
@@ -90,9 +101,9 @@ fn runs_that_are_killed_are_finished() {
     let mut random = Random(3);
     let mut died = 0;
     let mut rounds = 0;
-    while died < KILLS {
+    while died < kills {
         rounds += 1;
-        assert!(rounds < 10 * KILLS, "only {died} of {rounds} were killed");
+        assert!(rounds < 10 * kills, "only {died} of {rounds} were killed");
         let out = world.path(&format!("killed-{rounds}.tar"));
         let mut command = if rounds % 3 == 0 {
             world.command(["runs", "resume"])
@@ -126,7 +137,7 @@ fn runs_that_are_killed_are_finished() {
     }
     // Nothing that no run points at, whatever the dead were writing.
     assert_eq!(objects(&world), runs.len() * of_one);
-    for folder in ["uploads", "hosts"] {
+    for folder in ["uploads", "hosts", "scratch"] {
         let left = files_below(&world.home().join(folder));
         assert!(left.is_empty(), "{left:?}");
     }

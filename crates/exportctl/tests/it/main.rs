@@ -22,6 +22,7 @@ mod refused_records;
 mod refused_requests;
 mod remote;
 mod revisions;
+mod scanners;
 mod selecting;
 mod serving;
 mod support;
