@@ -22,6 +22,10 @@ BBOLT="${BBOLT:-$CACHE/bbolt-${BBOLT_VERSION#v}/bin/bbolt}"
 TRIVY_DB_VERSION=v0.0.0-20260813095258-0e0340a01b57
 TRIVY_DB="${TRIVY_DB:-$CACHE/trivy-db-$TRIVY_DB_VERSION/bin/trivy-db}"
 
+# A registry, as Debian packages it; unpacked here, because installing it would start it as a service.
+REGISTRY_HOME="$CACHE/docker-registry"
+DOCKER_REGISTRY="${DOCKER_REGISTRY:-$(command -v docker-registry || echo "$REGISTRY_HOME/usr/bin/docker-registry")}"
+
 # The package keeps the program below lib/pythonX.Y, whichever Python that is.
 trivy_here() {
     local file

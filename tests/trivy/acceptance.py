@@ -28,7 +28,7 @@ from hostile import Hostile
 from jars import Jars
 from languages import ECOSYSTEMS, Languages
 from redhat import RedHat
-from registry import Artifact, serving
+from registry import Artifact, distribution, push, serving
 from roots import Roots
 from scanner import Scanner, differences
 from statements import Statements
@@ -181,6 +181,10 @@ class Acceptance:
             if key[0] not in ("vulnerability", "data-source", "Red Hat", "Red Hat CPE") \
                     and key[-1] not in described:
                 lines.append(f"{key} is not described")
+        # Newer ones than the Trivy here scan Julia.
+        julia = self.languages.julia
+        key = ("julia::GitHub Security Advisory Julia", "SampleJulia", julia.id)
+        lines += [f"{key} is missing"] * (key not in content)
         # Newer readers look for lower case, older ones for what the file says.
         spelt = {key[1] for key in content if key[0].startswith("nuget::")}
         lines += [f"nuget: {name} is missing" for one in spelt
@@ -490,6 +494,26 @@ class Acceptance:
                 self.say(f"{name}: Trivy refuses it",
                          [] if code != 0 and reason in said else [f"{code}: {said[-300:]}"])
 
+        self.check_real_registry({name: artifact for name, artifact in artifacts.items()
+                                  if name[0] in ("own/db", "own/java")})
+
+    def check_real_registry(self, artifacts):
+        program = self.options.registry
+        if not program:
+            print("skipped: docker-registry: it is not here (scripts/scanners.sh); the test's own was "
+                  "used")
+            return
+        cache = self.work / "pulled-again"
+        with distribution(program, self.work) as address:
+            for (name, tag), artifact in artifacts.items():
+                push(address, name, tag, artifact)
+            self.pull("--download-db-only", "--db-repository", f"{address}/own/db", cache)
+            self.pull("--download-java-db-only", "--java-db-repository", f"{address}/own/java",
+                      cache)
+        self.say("docker-registry: Trivy pulls what was exported", [
+            f"{name} differs" for name in ("db/trivy.db", "java-db/trivy-java.db")
+            if (cache / name).read_bytes() != (self.cache / name).read_bytes()])
+
     def pull(self, flag, option, repository, cache):
         code, _, said = self.scanner.run(
             "image", "--cache-dir", cache, flag, option, repository, networked=True)
@@ -611,6 +635,7 @@ def main():
     parser.add_argument("--trivy", required=True)
     parser.add_argument("--bbolt")
     parser.add_argument("--trivy-db")
+    parser.add_argument("--registry")
     parser.add_argument("--seed", type=int, default=6)
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()

@@ -104,6 +104,9 @@ class Languages:
         for ecosystem in ECOSYSTEMS:
             self.ecosystem(ecosystem)
         self.same_name()
+        self.julia = Advisory(numbers, numbers.ghsa(), [numbers.cve()], [
+            affected("Julia", "SampleJulia", interval(fixed="1.2.0"), kind="SEMVER")], github=True)
+        self.documents.append(self.julia.document)
 
     def ecosystem(self, eco):
         for name in dict.fromkeys((eco.plain, eco.special)):

@@ -1,10 +1,15 @@
-"""A registry on a loopback port: the three endpoints that Trivy pulls a database through."""
+"""Registries on a loopback port: the three endpoints that Trivy pulls a database through, for artifacts that
+no registry would take, and a real one where it is installed."""
 
 import contextlib
 import hashlib
 import http.server
 import json
+import socket
+import subprocess
 import threading
+import urllib.parse
+import urllib.request
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 EMPTY = b"{}"
@@ -89,3 +94,49 @@ def serving(artifacts):
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextlib.contextmanager
+def distribution(program, folder):
+    """The CNCF's registry (`docker-registry` on Debian), on a port of its own. Gives the address."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    settings = folder / "registry.yml"
+    settings.write_text(json.dumps({
+        "version": 0.1, "log": {"level": "error"}, "http": {"addr": address},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "registry")}},
+    }), encoding="utf-8")
+    with open(folder / "registry.log", "wb") as log:
+        process = subprocess.Popen([program, "serve", settings], stdout=log, stderr=log)
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"http://{address}/v2/")
+                break
+            except OSError:
+                if process.poll() is not None:
+                    said = (folder / "registry.log").read_text(errors="replace")
+                    raise RuntimeError(f"the registry ended with {process.returncode}: {said}")
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def push(address, name, tag, artifact):
+    """Pushes an artifact as the distribution specification says: blobs first, then the manifest."""
+    base = f"http://{address}/v2/{name}"
+
+    def send(method, url, body=b"", kind="application/octet-stream"):
+        request = urllib.request.Request(url, data=body, method=method,
+                                         headers={"Content-Type": kind})
+        return urllib.request.urlopen(request)
+
+    for identity, content in artifact.blobs.items():
+        with send("POST", f"{base}/blobs/uploads/") as begun:
+            place = urllib.parse.urljoin(base, begun.headers["Location"])
+        mark = "&" if "?" in place else "?"
+        with send("PUT", f"{place}{mark}digest={identity}", content):
+            pass
+    with send("PUT", f"{base}/manifests/{tag}", artifact.manifest, MANIFEST):
+        pass
