@@ -22,6 +22,7 @@ class Hostile:
         self.reasons = {}  # the document's id -> reasons, sorted, one a thing that is left out
         self.components, self.found = [], set()
         self.shapes()
+        self.wrong_types()
         self.strange_ids()
         self.large()
         self.two_feeds()
@@ -113,6 +114,19 @@ class Hostile:
             one.document["aliases"], one.id = [cve], cve
         for version, advisories in (("0.9", []), ("1.2", [one]), ("2.0", [one]), ("3.0", [])):
             self.scan("pypi", "shared-cve", version, *advisories)
+
+    def wrong_types(self):
+        """Members of another type than OSV's schema asks for, as far as the ledger takes them."""
+        def one(name, *reasons, **members):
+            advisory = self.add([{**affected("PyPI", name, interval(fixed="2.0")), **members}],
+                                *reasons)
+            found = [advisory] if "no_versions" not in reasons else []
+            self.scan("pypi", name, "1.0", *found)
+
+        one("ranges-of-text", "malformed", "no_versions", ranges="all")
+        one("events-of-numbers", "malformed", "no_versions", ranges=[
+            {"type": "ECOSYSTEM", "events": [{"introduced": 0}, {"fixed": 2}]}])
+        one("versions-of-numbers", "malformed", versions=[1, None, "1.5"])
 
     def strange_ids(self):
         for number, identifier in enumerate(("SAMPLE/1900/1", "SAMPLE::1900::1", "pip::x", "ÄÖÜ-1900-1",
