@@ -17,14 +17,14 @@ async fn assembling(profile: &str) -> (World, RunKey) {
     let process = world.sound_process();
     let key = world.submit(&process, "acme", profile).await.unwrap();
     while world.run(&key).await.unwrap().status != RunStatus::Assembling {
-        let (_, outcome) = process.step().await.unwrap().expect("it stops too early");
+        let (_, outcome) = process.step().await.unwrap().unwrap();
         outcome.unwrap();
     }
     (world, key)
 }
 
 async fn step(process: &Process) -> Result<()> {
-    let (_, outcome) = process.step().await?.expect("there is a message");
+    let (_, outcome) = process.step().await?.unwrap();
     Ok(outcome?)
 }
 
@@ -263,4 +263,19 @@ async fn a_schema_that_is_not_written_is_refused_when_the_run_is_asked_for() {
     let refused = ask("json:raw", 2).await.err().unwrap();
     assert_eq!(refused.code, ErrorCode::InvalidRequest);
     assert_eq!(refused.fields[0].field, "options.schema_version");
+}
+
+#[tokio::test]
+async fn a_database_whose_time_is_over_is_removed_and_its_documents_stay() {
+    let (world, key) = assembling("scanner").await;
+    let process = world.sound_process();
+    world.settle(&process).await.unwrap();
+    completed(&world, &key, None).await.unwrap();
+    world.clock.advance(Duration::from_secs(31 * 86_400));
+    tick(&process.ports).await.unwrap();
+    world.settle(&process).await.unwrap();
+    let run = world.run(&key).await.unwrap();
+    assert!(run.pruned.is_some() && run.assembled.is_empty());
+    assert_eq!(run.published.unwrap().members.len(), 5);
+    only_what_is_pointed_at(&world).await.unwrap();
 }

@@ -9,8 +9,10 @@ use export_bolt::{Database, Options, Step, Writer};
 
 const KEYS: usize = 1_000_000;
 
+type Name = [u8; 30];
+
 /// Packages with the number of their keys, and all keys one after the other.
-fn names() -> (Vec<([u8; 30], usize)>, Vec<[u8; 30]>) {
+fn names() -> (Vec<(Name, usize)>, Vec<Name>) {
     let mut packages = Vec::new();
     let mut keys = Vec::new();
     while keys.len() < KEYS {
@@ -26,7 +28,7 @@ fn names() -> (Vec<([u8; 30], usize)>, Vec<[u8; 30]>) {
     (packages, keys)
 }
 
-fn write(packages: &[([u8; 30], usize)], keys: &[[u8; 30]], value: &[u8], file: File) -> File {
+fn write(packages: &[(Name, usize)], keys: &[Name], value: &[u8], file: File) -> File {
     let mut writer = Writer::new(file, Options::default()).unwrap();
     writer.bucket(b"pip::advisories").unwrap();
     let mut keys = keys.iter();

@@ -16,8 +16,6 @@ pub(crate) const ELEMENT: usize = 16;
 pub(crate) const BUCKET: usize = 16;
 /// Of what a meta page holds after its header.
 pub(crate) const META: usize = 64;
-/// A page's `count` has 16 bits; bbolt gives 0xFFFF a meaning of its own, in freelists.
-pub(crate) const MAX_COUNT: usize = 0xFFFE;
 /// The element is a bucket.
 pub(crate) const BUCKET_FLAG: u32 = 1;
 /// In place of the freelist's page: none was written, bbolt finds the free pages itself.

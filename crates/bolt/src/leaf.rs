@@ -3,10 +3,11 @@
 use std::io::{Seek, Write};
 
 use crate::error::WriteError;
-use crate::format::{BUCKET, BUCKET_FLAG, ELEMENT, HEADER, LEAF, MAX_COUNT, PageHeader};
+use crate::format::{BUCKET, BUCKET_FLAG, ELEMENT, HEADER, LEAF, PageHeader};
 use crate::pages::Pages;
 
-/// A leaf of more pages than this takes only what still fits.
+/// A leaf of as many pages takes only what still fits. So it never has more elements than can be counted
+/// in 16 bits: five of the largest pages have room for 19,275.
 const SPAN: usize = 4;
 
 #[derive(Clone, Copy, Debug)]
@@ -53,9 +54,6 @@ impl Leaf {
         let size = self.size();
         let pages = size.div_ceil(page_size);
         let room = pages * page_size - size;
-        if self.elements.len() >= MAX_COUNT {
-            return false;
-        }
         ELEMENT + length <= room || (room > page_size / 16 && pages < SPAN)
     }
 

@@ -25,7 +25,7 @@ use crate::summary::JavaSummary;
 /// For how long a scanner takes the index for fresh; upstream's own.
 const FRESH_FOR: Duration = Duration::days(3);
 /// Bytes of rows that the sorter keeps.
-const SORT_BYTES: usize = 24 * 1024 * 1024;
+const SORT_BYTES: usize = 8 * 1024 * 1024;
 
 /// How the file is built: nobody else reads it, and a failed one is thrown away.
 const PRAGMAS: &str =

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::TrivyError;
 use crate::runs::{ChunkAt, ChunkStream, Scratch, ScratchChunk};
 
-/// Chunks that are read at once. Each takes a window and buffers, about 350 KB, and an open file.
+/// Chunks that are read at once. Each takes a window and buffers, about 250 KB, and an open file.
 const MAX_STREAMS: usize = 128;
 /// Rows between two looks at whether to go on.
 const CHECK_EVERY: u32 = 4096;

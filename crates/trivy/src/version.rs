@@ -12,6 +12,8 @@ mod bitnami;
 mod constraint;
 mod dpkg;
 mod generic;
+#[cfg(test)]
+mod golden;
 mod identifier;
 mod maven;
 mod npm;

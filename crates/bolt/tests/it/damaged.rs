@@ -154,16 +154,24 @@ fn branch(id: u64, overflow: u32, children: &[(&str, u64)]) -> Vec<u8> {
     page
 }
 
+/// A leaf of elements as told: flags, position, length of the key, length of the value.
+fn leaf(id: u64, elements: &[[u32; 4]], data: &[u8]) -> Vec<u8> {
+    let mut page = header(id, 2, u16::try_from(elements.len()).unwrap(), 0);
+    page.extend(
+        elements
+            .iter()
+            .flatten()
+            .flat_map(|number| number.to_le_bytes()),
+    );
+    page.extend(data);
+    page
+}
+
 /// A leaf whose only element is a bucket.
 fn bucket(id: u64, name: &str, root: u64) -> Vec<u8> {
-    let mut page = header(id, 2, 1, 0);
-    for number in [1, 16, u32::try_from(name.len()).unwrap(), 16] {
-        page.extend(number.to_le_bytes());
-    }
-    page.extend(name.bytes());
-    page.extend(root.to_le_bytes());
-    page.extend([0; 8]);
-    page
+    let length = u32::try_from(name.len()).unwrap();
+    let data = [name.as_bytes(), &root.to_le_bytes(), &[0; 8]].concat();
+    leaf(id, &[[1, 16, length, 16]], &data)
 }
 
 fn problems(bytes: &[u8]) -> Vec<String> {
@@ -225,12 +233,7 @@ fn overflow_that_all_pages_share() {
 
 #[test]
 fn pages_that_nothing_refers_to_and_keys_in_the_root() {
-    let mut leaf = header(3, 2, 1, 0);
-    for number in [0_u32, 16, 1, 1] {
-        leaf.extend(number.to_le_bytes());
-    }
-    leaf.extend(b"kv");
-    let bytes = made(&[leaf, header(4, 2, 0, 0)]);
+    let bytes = made(&[leaf(3, &[[0, 16, 1, 1]], b"kv"), header(4, 2, 0, 0)]);
     assert_eq!(
         problems(&bytes),
         [
@@ -261,4 +264,100 @@ fn keys_that_belong_elsewhere() {
             "page 5: key 0 is not between those of the branch above"
         ]
     );
+}
+
+#[test]
+fn elements_that_are_not_where_they_have_to_be() {
+    let cases: [(&[[u32; 4]], &str); 7] = [
+        (
+            &[[0, 32, 1, 40], [0, 17, 1, 40]],
+            "element 1 reaches outside of its place",
+        ),
+        (
+            &[[0, 32, 1, 1], [0, 16, 1, 1]],
+            "element 1 reaches outside of its place",
+        ),
+        (&[[0, 0, 1, 1]], "element 0 reaches outside of its place"),
+        (&[[0, 16, 1, 480]], "element 0 reaches outside of its place"),
+        (
+            &[[0, 16, u32::MAX, u32::MAX]],
+            "element 0 reaches outside of its place",
+        ),
+        (
+            &[[0, u32::MAX, 1, 1]],
+            "element 0 reaches outside of its place",
+        ),
+        (&[[0, 16, 0, 1]], "element 0 has an empty key"),
+    ];
+    for (elements, problem) in cases {
+        let bytes = made(&[bucket(3, "bucket", 4), leaf(4, elements, b"abcdefgh")]);
+        assert_eq!(problems(&bytes), [format!("page 4: {problem}")]);
+        let database = Database::open(bytes).unwrap();
+        assert!(matches!(
+            database.walk().last(),
+            Some(Err(ReadError::Page { page: 4, .. }))
+        ));
+        assert!(database.get(&[b"bucket"], b"a").is_err());
+    }
+    // To the last byte of the page is not outside of it.
+    let bytes = made(&[bucket(3, "bucket", 4), leaf(4, &[[0, 16, 1, 479]], b"a")]);
+    assert_eq!(problems(&bytes), [""; 0]);
+}
+
+#[test]
+fn buckets_that_cannot_be_where_they_are() {
+    let inline = |flags: u32, kind: u16, length: u32| {
+        let mut image = header(0, kind, 1, 0);
+        image.extend(
+            [flags, 16, 1, 16]
+                .iter()
+                .flat_map(|number| number.to_le_bytes()),
+        );
+        image.extend([&b"k"[..], &[0; 16]].concat());
+        let data = [&b"b"[..], &[0; 16], &image].concat();
+        made(&[leaf(3, &[[1, 16, 1, length]], &data)])
+    };
+    assert_eq!(problems(&inline(0, 2, 16 + 49)), [""; 0]);
+    let malformed = ["page 3: the bucket in element 0 is malformed"];
+    assert_eq!(
+        problems(&inline(1, 2, 16 + 49)),
+        malformed,
+        "a bucket in it"
+    );
+    assert_eq!(problems(&inline(0, 1, 16 + 49)), malformed, "a branch");
+    for length in [0, 15, 16, 31, 32, 47, 64] {
+        assert_eq!(problems(&inline(0, 2, length)), malformed, "{length} bytes");
+    }
+}
+
+#[test]
+fn keys_that_are_there_twice() {
+    let twice = [[0, 32, 1, 1], [0, 18, 1, 1]];
+    let bytes = made(&[bucket(3, "bucket", 4), leaf(4, &twice, b"k1k2")]);
+    assert_eq!(
+        problems(&bytes),
+        ["page 4: key 1 does not come after the one before it"]
+    );
+    let database = Database::open(bytes).unwrap();
+    assert!(matches!(
+        database.walk().last(),
+        Some(Err(ReadError::Order { page: 4 }))
+    ));
+}
+
+#[test]
+fn more_levels_than_any_file_has() {
+    let levels = |count: u64| {
+        let mut pages: Vec<_> = (3..3 + count)
+            .map(|id| branch(id, 0, &[("a", id + 1)]))
+            .collect();
+        pages.push(leaf(3 + count, &[], b""));
+        made(&pages)
+    };
+    assert_eq!(problems(&levels(63)), [""; 0]);
+    let deep = levels(64);
+    assert_eq!(problems(&deep), ["page 67: it is below too many branches"]);
+    let database = Database::open(deep).unwrap();
+    let error = database.get(&[], b"a").unwrap_err().to_string();
+    assert_eq!(error, "page 67: it is below too many branches");
 }

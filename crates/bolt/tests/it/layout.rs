@@ -11,7 +11,7 @@ fn number(bytes: &[u8], at: usize, length: usize) -> usize {
 }
 
 /// Goes through the pages one after the other: nothing is left in what they do not use, and no branch
-/// has fewer than two children. How many levels the highest tree has.
+/// has fewer than two children, or needs overflow that it could be spared. How many levels the highest tree has.
 pub(crate) fn check(bytes: &[u8], page_size: u32) -> usize {
     let size = page_size as usize;
     let mut heights = vec![0; bytes.len() / size];
@@ -31,6 +31,7 @@ pub(crate) fn check(bytes: &[u8], page_size: u32) -> usize {
             0x10 => 16 + count * 8,
             1 | 2 => {
                 assert!(flags == 2 || count >= 2, "page {page} has {count} children");
+                assert!(flags == 2 || count <= 3 || pages == 1, "page {page}");
                 let mut end = 16 + count * 16;
                 heights[page] = 1;
                 for index in 0..count {

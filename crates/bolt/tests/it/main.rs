@@ -1,5 +1,10 @@
 //! Files that are written, read back, damaged, and judged by bbolt itself.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 mod bbolt;
 mod damaged;

@@ -99,6 +99,21 @@ fn five_levels_of_branches() {
 }
 
 #[test]
+fn any_number_of_leaves() {
+    // One key a leaf, and six leaves or three a branch: each way in which a level can end is met.
+    for (count, key) in (1..150_u32).flat_map(|count| [(count, 60), (count, 150), (count, 600)]) {
+        let keys =
+            (0..count).map(|n| (format!("{n:0>key$}").into_bytes(), Node::Key(vec![1; 380])));
+        let tree = Tree::from([(b"bucket".to_vec(), Node::Bucket(0, keys.collect()))]);
+        let (_, bytes) = tree::write(&tree, 512);
+        layout::check(&bytes, 512);
+        let database = Database::open(bytes).unwrap();
+        assert_eq!(database.check().unwrap().problems, []);
+        assert_eq!(tree::read(&database), tree);
+    }
+}
+
+#[test]
 fn buckets_in_buckets_in_buckets() {
     let mut tree = Tree::from([(b"key".to_vec(), Node::Key(b"value".to_vec()))]);
     for depth in 0..1_000 {

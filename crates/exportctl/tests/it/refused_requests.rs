@@ -152,7 +152,7 @@ fn what_is_unknown_is_named() {
     let world = filled();
     for (args, code, name) in [
         (vec!["run", "json:row"], "ERR_UNKNOWN_PROFILE", "json:row"),
-        (vec!["run", "trivy:db"], "ERR_UNKNOWN_PROFILE", "trivy:db"),
+        (vec!["run", "csv:raw"], "ERR_UNKNOWN_PROFILE", "csv:raw"),
         (
             vec!["profile", "show", "mine"],
             "ERR_UNKNOWN_PROFILE",

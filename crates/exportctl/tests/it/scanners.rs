@@ -335,7 +335,7 @@ fn a_maven_index_is_imported_once_and_becomes_an_index_of_jars() {
     let database = world.path("cache/java-db/trivy-java.db");
     let database = rusqlite::Connection::open(database).unwrap();
     let sql =
-        "SELECT group_id, artifact_id, version FROM indices JOIN artifacts ON id = artifact_id
+        "SELECT a.group_id, a.artifact_id, i.version FROM indices i JOIN artifacts a ON a.id = i.artifact_id
                WHERE sha1 = ?1";
     let found: (String, String, String) = database
         .query_row(sql, [hex::decode(SHA1).unwrap()], |row| {

@@ -137,10 +137,13 @@ pub(super) fn map(envelope: &Envelope, raw: &str, sink: &mut Sink<'_>) {
         details.push((id, vulnerability));
     }
     for product in &context.nameless {
-        sink.unmapped(Unmapped::NoPurl, product);
+        sink.unmapped(Unmapped::NoPurl, context.products.label(product));
     }
     let (source, precedence) = context.origin.detail_source(context.family);
     for (id, vulnerability) in details {
+        if sink.is_spent() {
+            break;
+        }
         let detail = detail(&document, vulnerability, &source);
         sink.detail(id, precedence, &detail);
     }
@@ -195,6 +198,9 @@ fn one<'a>(
     ];
     for (products, state) in lists {
         for product in products.iter() {
+            if sink.is_spent() {
+                return;
+            }
             let resolved = context.products.resolve(product);
             if let Some(release) = resolved.release.clone() {
                 let family = release.family;
@@ -286,7 +292,12 @@ fn package(
     }
     let scheme = release.family.scheme();
     let Some(package) = resolved.package(scheme) else {
-        return sink.unmapped(Unmapped::NoPurl, about.product);
+        let reason = if resolved.purl.is_empty() {
+            Unmapped::NoPurl
+        } else {
+            Unmapped::UnknownEcosystem
+        };
+        return sink.unmapped(reason, about.product);
     };
     // Advisories name the source package beside the binary ones; only those are installed.
     if package.arch == "src" {

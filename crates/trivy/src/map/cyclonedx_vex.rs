@@ -186,6 +186,9 @@ fn statements(
         sink.unmapped(Unmapped::NoPurl, &vulnerability.id);
     }
     for affected in vulnerability.affects.iter() {
+        if sink.is_spent() {
+            return;
+        }
         let Some(product) = purl(&affected.reference, purls) else {
             sink.unmapped(Unmapped::NoPurl, &affected.reference);
             continue;

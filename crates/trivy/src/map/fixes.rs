@@ -81,10 +81,6 @@ struct Products {
 }
 
 impl Fixes {
-    pub(super) fn is_empty(&self) -> bool {
-        self.plain.is_empty() && self.red_hat.is_empty()
-    }
-
     /// Takes a package down, or counts that the scanner would never report it.
     pub(super) fn add(&mut self, sink: &mut Sink<'_>, release: &Release, package: &str, fix: Fix) {
         if fix.fixed.is_none() && !release.family.reports_unfixed() {
@@ -142,6 +138,9 @@ impl Fixes {
             };
             let value = AdvisoryValue::Plain(plain(&release, fix, identity));
             for id in &identity.ids {
+                if sink.is_spent() {
+                    return;
+                }
                 sink.advisory(&place, &package, id, value.clone());
             }
         }
@@ -159,19 +158,29 @@ impl Fixes {
             .iter()
             .map(|id| (id.clone(), severity(id)))
             .collect();
-        let mut rows: BTreeMap<(String, String), Vec<RedHatEntry>> = BTreeMap::new();
-        for ((package, advisory), states) in self.red_hat {
-            let own = if advisory.is_empty() {
-                origin.id
-            } else {
-                &advisory
-            };
-            for (id, entry) in entries(states, &cves, own) {
-                rows.entry((package.clone(), id)).or_default().push(entry);
+        let mut states = self.red_hat.into_iter().peekable();
+        while let Some(((package, advisory), of_advisory)) = states.next() {
+            let mut by_id: BTreeMap<String, Vec<RedHatEntry>> = BTreeMap::new();
+            let mut next = Some((advisory, of_advisory));
+            while let Some((advisory, of_advisory)) = next {
+                let own = if advisory.is_empty() {
+                    origin.id
+                } else {
+                    &advisory
+                };
+                for (id, entry) in entries(of_advisory, &cves, own) {
+                    by_id.entry(id).or_default().push(entry);
+                }
+                next = states
+                    .next_if(|((same, _), _)| *same == package)
+                    .map(|((_, advisory), of_advisory)| (advisory, of_advisory));
             }
-        }
-        for ((package, id), entries) in rows {
-            sink.advisory(&place, &package, &id, AdvisoryValue::RedHat(entries));
+            for (id, entries) in by_id {
+                sink.advisory(&place, &package, &id, AdvisoryValue::RedHat(entries));
+            }
+            if sink.is_spent() {
+                break;
+            }
         }
         let rows = repositories::DEFAULT
             .iter()

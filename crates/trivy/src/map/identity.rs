@@ -1,5 +1,10 @@
 //! What a vulnerability is called.
 
+use std::collections::HashSet;
+
+/// How many ids an advisory stands under; kernels' have hundreds.
+const MOST_IDS: usize = 4096;
+
 /// The ids that advisories stand under, and other names of the same flaw.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -18,9 +23,18 @@ fn cve(id: &str) -> Option<&str> {
     id.get(at + 1..)
 }
 
-fn add(list: &mut Vec<String>, id: &str) {
-    if !id.is_empty() && !list.iter().any(|known| known == id) {
-        list.push(id.to_owned());
+/// A list in which each id stands once.
+#[derive(Default)]
+struct Unique<'a> {
+    ids: Vec<String>,
+    known: HashSet<&'a str>,
+}
+
+impl<'a> Unique<'a> {
+    fn add(&mut self, id: &'a str) {
+        if !id.is_empty() && self.known.insert(id) {
+            self.ids.push(id.to_owned());
+        }
     }
 }
 
@@ -32,29 +46,33 @@ impl Identity {
         same: impl Iterator<Item = &'a str> + Clone,
         related: impl Iterator<Item = &'a str>,
     ) -> Self {
-        let mut identity = Self::default();
-        for id in same.clone().chain([own]) {
-            if let Some(cve) = cve(id) {
-                add(&mut identity.ids, cve);
-            }
-        }
-        if identity.ids.is_empty() {
-            for id in related {
-                if let Some(cve) = cve(id) {
-                    add(&mut identity.ids, cve);
-                }
-            }
-        }
+        let mut cves = Unique::default();
+        let mut others = Unique::default();
         for id in same.chain([own]) {
-            if cve(id).is_none() {
-                add(&mut identity.vendor_ids, id);
+            match cve(id) {
+                Some(cve) => cves.add(cve),
+                None => others.add(id),
             }
         }
-        if identity.ids.is_empty() {
-            identity.vendor_ids.retain(|id| id != own);
-            add(&mut identity.ids, own);
+        if cves.ids.is_empty() {
+            related.filter_map(cve).for_each(|cve| cves.add(cve));
         }
-        identity
+        if cves.ids.is_empty() {
+            others.ids.retain(|id| id != own);
+            cves.add(own);
+        }
+        Self {
+            ids: cves.ids,
+            vendor_ids: others.ids,
+        }
+    }
+
+    /// Leaves out what is beyond the most ids that an advisory stands under; says how many.
+    pub(super) fn bound(&mut self) -> usize {
+        let more = self.ids.len().saturating_sub(MOST_IDS);
+        self.ids.truncate(MOST_IDS);
+        self.vendor_ids.truncate(MOST_IDS);
+        more
     }
 
     /// Under the document's own id, whatever it is about.

@@ -117,19 +117,31 @@ pub(super) struct Read {
 
 /// Pairs the events of one range.
 ///
-/// Events are taken in the order in which they are written where that makes sense, as most databases
-/// write them; sorted by version where only that does, since the schema does not ask for an order.
-/// Where neither does, what ends before it begins is left out and told.
+/// Events are taken in the order in which they are written where each beginning has its end, as most
+/// databases write them. Otherwise they are sorted by version, since the schema does not ask for an
+/// order. Where that makes no sense either, what ends before it begins is left out and told.
 pub(super) fn pair(events: Vec<Event>) -> Read {
     let written = walk(&events);
-    if written.problems.is_empty() || events.iter().any(|e| matches!(e, Event::Unparsable(..))) {
+    let alternates = events
+        .iter()
+        .enumerate()
+        .all(|(at, event)| event.opens() == (at % 2 == 0));
+    let has_unparsable = events.iter().any(|e| matches!(e, Event::Unparsable(..)));
+    if has_unparsable || (alternates && written.problems.is_empty()) {
         return written;
     }
     let opening = events.iter().filter(|event| event.opens()).count();
     let closing = events.len() - opening;
-    let sorted = order::sort(events, &|a, b| match (a.version(), b.version()) {
+    let mut sorted = order::sort(events, &|a, b| match (a.version(), b.version()) {
         (Some(a), Some(b)) => a.cmp(b),
         (a, b) => a.is_some().cmp(&b.is_some()),
+    });
+    // What begins again while it lasts, begins once.
+    let mut lasts = false;
+    sorted.retain(|event| {
+        let repeats = lasts && event.opens();
+        lasts = event.opens();
+        !repeats
     });
     let sorted = walk(&sorted);
     let is_open = |interval: &Interval| matches!(interval.end, End::Open);
@@ -141,6 +153,8 @@ pub(super) fn pair(events: Vec<Event>) -> Read {
     }
 }
 
+/// Intervals from each beginning to the next end. An end that has no beginning is a problem, unless it
+/// follows another end.
 fn walk(events: &[Event]) -> Read {
     let mut read = Read::default();
     // The event that opened, while its interval is open.

@@ -120,6 +120,9 @@ fn one(document: &Document, statement: &Statement, sink: &mut Sink<'_>) {
     aliases.extend(statement.aliases.iter().map(|alias| alias.0.clone()));
     aliases.retain(|alias| !alias.is_empty());
     for product in statement.products.iter() {
+        if sink.is_spent() {
+            return;
+        }
         let Some(purl) = product.purl() else {
             sink.unmapped(Unmapped::NoPurl, &product.id);
             continue;
@@ -219,5 +222,25 @@ mod tests {
             [no, no, no, Unmapped::Malformed, Unmapped::BadKey, no]
         );
         assert_eq!(rows.modified.as_deref(), Some("2026-01-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn one_text_for_many_products() {
+        let products: Vec<String> = (0..50_000).map(|n| format!("\"pkg:npm/p{n}\"")).collect();
+        let text = "x".repeat(100_000);
+        let rows = database(
+            "OpenVEX",
+            &format!(
+                r#"{{"statements":[{{"vulnerability":"CVE-1","products":[{}],"status":"fixed","impact_statement":"{text}"}}]}}"#,
+                products.join(",")
+            ),
+        );
+        assert!(
+            rows.vex.len() > 900 && rows.vex.len() < 1_100,
+            "{}",
+            rows.vex.len()
+        );
+        assert_eq!(rows.unmapped.len(), 1);
+        assert_eq!(rows.unmapped[0].reason, Unmapped::Limit);
     }
 }

@@ -3,6 +3,8 @@
 mod document;
 mod events;
 #[cfg(test)]
+mod release_tests;
+#[cfg(test)]
 mod tests;
 
 use crate::row::{Cvss, Detail, Unmapped};
@@ -73,7 +75,11 @@ pub(super) fn map(envelope: &Envelope, raw: &str, sink: &mut Sink<'_>) {
 
     let same = document.aliases.iter().chain(document.upstream.iter());
     let related = document.related.iter().filter(|_| family.is_some());
-    let identity = Identity::of(&document.id, same.map(|id| &**id), related.map(|id| &**id));
+    let mut identity = Identity::of(&document.id, same.map(|id| &**id), related.map(|id| &**id));
+    let more = identity.bound();
+    if more > 0 {
+        sink.unmapped(Unmapped::Limit, &format!("{more} more ids"));
+    }
     let family = family.filter(|_| !has_language);
     let (source, precedence) = origin.detail_source(family);
     let detail = detail(&document, &source);

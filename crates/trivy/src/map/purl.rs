@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// The longest that is read, in bytes: documents refer to one purl many times.
+const LONGEST: usize = 8 * 1024;
+
 /// `pkg:type/namespace/name@version?qualifiers`, decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Purl {
@@ -18,6 +21,9 @@ pub(super) struct Purl {
 impl Purl {
     /// Nothing for text that is no purl.
     pub(super) fn parse(text: &str) -> Option<Self> {
+        if text.len() > LONGEST {
+            return None;
+        }
         let rest = text
             .trim_ascii()
             .strip_prefix("pkg:")?

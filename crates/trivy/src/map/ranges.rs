@@ -102,6 +102,9 @@ fn advisory(
         ..Advisory::default()
     });
     for id in &identity.ids {
+        if sink.is_spent() {
+            return;
+        }
         sink.advisory(&place, key, id, value.clone());
     }
 }

@@ -15,6 +15,9 @@ const LONGEST_TEXT: usize = 64 * 1024;
 /// for each of them.
 const BUDGET: usize = 64 * 1024 * 1024;
 
+/// What a row takes beside its texts, in bytes.
+const ROW: usize = 400;
+
 /// The rows of one record.
 pub(super) struct Sink<'r> {
     rows: &'r mut Rows,
@@ -61,6 +64,11 @@ impl<'r> Sink<'r> {
         false
     }
 
+    /// Whether the record has given all that it may: then nothing more needs to be made for it.
+    pub(super) fn is_spent(&self) -> bool {
+        self.is_spent
+    }
+
     /// Whether a key can stand in the database. Counted where it cannot.
     fn is_key(&mut self, key: &str) -> bool {
         let valid = !key.is_empty() && key.len() <= LONGEST_KEY && !key.contains('\0');
@@ -80,7 +88,9 @@ impl<'r> Sink<'r> {
         if !self.is_key(package) || !self.is_key(id) || !self.is_key(&place.bucket) {
             return;
         }
-        if !self.spend(size(&value) + package.len() + id.len() + 200) {
+        let keys = package.len() + id.len() + place.ecosystem.len() + place.bucket.len();
+        let source = place.data_source.id.len() + place.data_source.name.len();
+        if !self.spend(size(&value) + keys + source + self.record.len() + ROW) {
             return;
         }
         self.rows.advisories.push(AdvisoryRow {
@@ -102,7 +112,7 @@ impl<'r> Sink<'r> {
             return;
         }
         let references: usize = value.references.iter().map(String::len).sum();
-        if !self.spend(value.title.len() + value.description.len() + references + 200) {
+        if !self.spend(value.title.len() + value.description.len() + references + ROW) {
             return;
         }
         self.rows.details.push(DetailRow {
@@ -116,7 +126,7 @@ impl<'r> Sink<'r> {
     pub(super) fn vex(&mut self, row: VexRow) {
         let parts: usize = row.subcomponents.iter().map(String::len).sum();
         let text = row.impact_statement.len() + row.product.len() + parts;
-        if self.spend(text + 200) {
+        if self.spend(text + ROW) {
             self.rows.vex.push(VexRow {
                 record: self.record.clone(),
                 ..row

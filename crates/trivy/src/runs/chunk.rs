@@ -13,10 +13,10 @@ use crate::TrivyError;
 
 /// zstd's level: scratch is written once and read once.
 const LEVEL: i32 = 1;
-/// Log2 of the window: 128 KiB.
-const WINDOW_LOG: u32 = 17;
+/// Log2 of the window: 32 KiB.
+const WINDOW_LOG: u32 = 15;
 /// Bytes read from a file at a time.
-const READ_BYTES: usize = 32 * 1024;
+const READ_BYTES: usize = 16 * 1024;
 
 /// The most bytes that one row may have, key and value together: 64 MiB. A record of the ledger is
 /// smaller, and so is what is made of one.

@@ -12,7 +12,7 @@ use crate::runs::{Scratch, ScratchSorter};
 use crate::summary::DatabaseSummary;
 
 /// Bytes of rows that each of the sorters here keeps.
-const SORT_BYTES: usize = 24 * 1024 * 1024;
+const SORT_BYTES: usize = 8 * 1024 * 1024;
 /// Buckets that one database may have; upstream's has some 400. They are kept in memory.
 const MAX_BUCKETS: usize = 65_536;
 /// Red Hat products that one database may have; Red Hat's own has some 3,000. They are kept in

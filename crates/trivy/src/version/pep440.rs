@@ -258,22 +258,29 @@ fn read(text: &str) -> Result<Option<Version>, TooLarge> {
     }))
 }
 
-/// Lower case, without a local version: bounds with one are refused.
+/// The canonical text, without a local version, with which bounds are refused. Numbers stay as they are
+/// written.
 pub(super) fn bound(text: &str) -> Option<Cow<'_, str>> {
     let version = parse(text)?;
-    if !version.local.is_empty() {
-        return Some(Cow::Owned(version.public().text()));
+    if text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    {
+        return Some(Cow::Borrowed(text));
     }
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) || text.starts_with('v') {
-        return Some(Cow::Owned(version.text()));
-    }
-    Some(Cow::Borrowed(text))
+    Some(Cow::Owned(version.public().text()))
 }
+
+/// Names whose beginnings are names too. The library finds the shorter one in a constraint, and takes
+/// what is left for another constraint: `<1.0alpha2` means "before 1.0a0, and 2".
+const MISREAD: [&str; 3] = ["alpha", "beta", "preview"];
 
 pub(super) fn admits(element: &Element<'_>, version: Option<&Version>) -> Option<bool> {
     let text = element.version;
     // Whether a constraint is valid is asked of its text as it stands, and the letters there are small.
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase())
+        || MISREAD.iter().any(|name| text.contains(name))
+    {
         return None;
     }
     let (text, wildcard) = match text.strip_suffix(".*") {

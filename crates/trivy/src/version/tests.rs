@@ -97,6 +97,7 @@ fn python() {
     );
     assert_eq!(s.bound("1.0RC1").unwrap().0, "1.0rc1");
     assert_eq!(s.bound("2.0+cpu").unwrap().0, "2.0");
+    assert_eq!(s.bound("1.0-alpha.2").unwrap().0, "1.0a2");
 }
 
 #[test]

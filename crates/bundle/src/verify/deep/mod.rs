@@ -76,7 +76,7 @@ enum Feeding {
     /// One gzip member, which nobody can cut.
     Gzip {
         index: usize,
-        content: GzipContent,
+        content: Box<GzipContent>,
     },
     /// The policy snapshot, which is small and not compressed.
     Snapshot,
@@ -143,7 +143,7 @@ impl DeepCheck {
             },
             Some(Algorithm::Gzip) => Feeding::Gzip {
                 index,
-                content: GzipContent::new(file.content_size),
+                content: Box::new(GzipContent::new(file.content_size)),
             },
             None if file.path == POLICY_SNAPSHOT => Feeding::Snapshot,
             None => Feeding::Nothing,

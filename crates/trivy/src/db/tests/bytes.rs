@@ -112,7 +112,11 @@ fn payloads(folder: &Path, rows: &[Rows], to: &[Index], budget: usize) -> Stored
     ] {
         let scratch = folder.join(name);
         std::fs::create_dir(&scratch).unwrap();
-        for file in assemble(&runs, &scratch, &|| true).unwrap().files {
+        let files = assemble(&runs, &scratch, &|| true).unwrap().files;
+        // What was needed on the way is gone.
+        let left = std::fs::read_dir(&scratch).unwrap().count();
+        assert_eq!(left, files.len());
+        for file in files {
             let bytes = std::fs::read(&file.stored).unwrap();
             assert_eq!(bytes.len() as u64, file.size);
             stored.push((file.path, bytes));

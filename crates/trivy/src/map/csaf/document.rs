@@ -62,6 +62,7 @@ pub(super) struct Branch {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Product {
+    pub(super) name: Text,
     pub(super) product_id: Text,
     pub(super) product_identification_helper: Object<Helper>,
 }

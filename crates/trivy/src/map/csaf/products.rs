@@ -22,6 +22,7 @@ pub(super) struct Products<'a> {
 
 #[derive(Clone, Copy, Default)]
 struct Named<'a> {
+    name: &'a str,
     purl: &'a str,
     cpe: &'a str,
     /// A `vers:` range.
@@ -91,11 +92,18 @@ impl<'a> Products<'a> {
         self.named.insert(
             &product.product_id,
             Named {
+                name: &product.name,
                 purl,
                 cpe: &helper.cpe,
                 range,
             },
         );
+    }
+
+    /// What people call the product; its id where nothing does.
+    pub(super) fn label(&self, id: &'a str) -> &'a str {
+        let name = self.named.get(id).map_or("", |named| named.name);
+        if name.is_empty() { id } else { name }
     }
 
     pub(super) fn resolve(&self, id: &'a str) -> Resolved<'a> {

@@ -4,9 +4,15 @@ use crate::map::interval::{Affected, Event, Point, pair};
 use crate::row::Unmapped;
 use crate::version::Scheme;
 
+/// The longest range that is read, in bytes: documents refer to one range many times.
+const LONGEST: usize = 64 * 1024;
+
 /// What the range says; why it says nothing, where it does not. What is greater than a version is
 /// taken to begin with it, since advisories do not say otherwise.
 pub(super) fn read(range: &str, scheme: Scheme) -> Result<Affected, (Unmapped, String)> {
+    if range.len() > LONGEST {
+        return Err((Unmapped::Limit, range.to_owned()));
+    }
     let constraints = range
         .strip_prefix("vers:")
         .and_then(|rest| rest.split_once('/'))
