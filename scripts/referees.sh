@@ -42,3 +42,5 @@ if [[ ! -x $COSIGN ]]; then
         rm -f "$log"
     fi
 fi
+
+scripts/scanners.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes demo/evidence: a small, invented set of security evidence.
+"""Writes demo/evidence and demo/trivy/evidence: a small, invented set of security evidence.
 
 Everything in it is made up: the vendor ("Example Corp"), its products and their vulnerabilities.
 CVE ids of the year 1900 are never assigned. The script exists so that the hashes in the ledger
@@ -15,6 +15,7 @@ import pathlib
 import shutil
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "demo" / "evidence"
+SCANNED = FOLDER.parent / "trivy" / "evidence"
 TENANT = "demo"
 SNAPSHOT = "policy-2026-10-15"
 
@@ -87,6 +88,23 @@ ADVISORIES = [
      "With `debug` left at its default, an exception's page lists environment variables."),
 ]
 
+# What else the sample project of demo/trivy has, and the operating system under it.
+FOR_SCANS = [
+    (101, 141, "example-arena", "crates.io", "pkg:cargo/example-arena", "0.3.0", "0.4.2",
+     "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "2026-06-24",
+     "Use of memory after it was freed",
+     "`Arena::reset` takes `&self`, so that references into the arena outlive what they refer to."),
+    (102, 142, "example-arena", "crates.io", "pkg:cargo/example-arena", "0", "0.2.9",
+     "CVSS:3.1/AV:L/AC:H/PR:L/UI:N/S:U/C:L/I:N/A:N", "2025-08-05",
+     "Alignment is not checked", "Fixed before the sample's version: a scan must not show it."),
+    (103, 143, "example-spooler", "Debian:12", "pkg:deb/debian/example-spooler", "0", "1:2.1-3+deb12u2",
+     "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H", "2026-09-09",
+     "A print job without pages stops the spooler", "The queue waits for its first page for ever."),
+    (104, 144, "example-spooler", "Debian:11", "pkg:deb/debian/example-spooler", "0", "9:9-9",
+     "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H", "2026-09-10",
+     "Of another release", "Only Debian 11 has this: a scan of Debian 12 must not show it."),
+]
+
 
 def osv(row):
     number, cve, name, ecosystem, purl, introduced, fixed, cvss, published, summary, details = row
@@ -103,7 +121,7 @@ def osv(row):
         "affected": [{
             "package": {"ecosystem": ecosystem, "name": name, "purl": purl},
             "ranges": [{
-                "type": "SEMVER" if ecosystem in ("npm", "Go") else "ECOSYSTEM",
+                "type": "SEMVER" if ecosystem in ("npm", "Go", "crates.io") else "ECOSYSTEM",
                 "events": [{"introduced": introduced}, {"fixed": fixed}],
             }],
         }],
@@ -385,6 +403,11 @@ def pretty(value):
 
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
+    shutil.rmtree(SCANNED, ignore_errors=True)
+    SCANNED.mkdir(parents=True)
+    for row in FOR_SCANS:
+        entry = osv(row)
+        (SCANNED / f"{entry['id']}.json").write_text(pretty(entry), encoding="utf-8")
     entries = {row[0]: osv(row) for row in ADVISORIES}
     for entry in entries.values():
         write(f"osv/{entry['id']}.json", pretty(entry))

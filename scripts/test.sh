@@ -79,6 +79,12 @@ step "referees" scripts/referees.sh
 skipped=$((skipped + $(count_skipped)))
 PATH="$(dirname "$COSIGN"):$PATH"
 export PATH
+# Tests look for these; what could not be had is not named, so that they skip and say so.
+[[ -x $TRIVY ]] || TRIVY=$(trivy_here)
+export TRIVY BBOLT TRIVY_DB
+for tool in TRIVY BBOLT TRIVY_DB; do
+    [[ -x ${!tool} ]] || unset "$tool"
+done
 
 # A local stack of its own, or the one whose addresses are given. What of it cannot be had is told
 # here, and by each test that would need it.
@@ -114,7 +120,7 @@ if step "exportctl" cargo build --locked --quiet -p exportctl; then
     EXPORTCTL="$TARGET/debug/exportctl"
     export EXPORTCTL
     check "generated pages" scripts/docs.sh --check
-    for script in demo/run.sh tests/*.sh; do
+    for script in demo/run.sh demo/trivy.sh tests/*.sh; do
         [[ -e $script ]] && check "$script" bash "$script"
     done
 else

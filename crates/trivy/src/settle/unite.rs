@@ -20,11 +20,14 @@ impl Distinct {
         distinct
     }
 
-    fn append(&mut self, to: &mut Vec<String>, from: Vec<String>) {
+    /// Whether there was anything new.
+    fn append(&mut self, to: &mut Vec<String>, from: Vec<String>) -> bool {
+        let before = to.len();
         to.extend(
             from.into_iter()
                 .filter(|item| self.seen.insert(item.clone())),
         );
+        to.len() > before
     }
 }
 
@@ -34,6 +37,10 @@ pub(super) struct Plain {
     vendor_ids: Distinct,
     vulnerable: Distinct,
     patched: Distinct,
+    /// Whether rows differ in their ranges. What one of them calls patched may be affected by another,
+    /// and the scanner believes a patched version before any range. So none is named then: the
+    /// scanner shows the ends of the ranges, which are the same versions.
+    differ: bool,
     /// Where the entry of a fix and its architectures is, and its vendors' ids.
     entries: BTreeMap<(String, Vec<String>), (usize, Distinct)>,
 }
@@ -46,6 +53,7 @@ impl Plain {
             vendor_ids: Distinct::of(&mut advisory.vendor_ids),
             vulnerable: Distinct::of(&mut advisory.vulnerable_versions),
             patched: Distinct::of(&mut advisory.patched_versions),
+            differ: false,
             entries: BTreeMap::new(),
             advisory,
         };
@@ -70,9 +78,11 @@ impl Plain {
         }
         self.vendor_ids
             .append(&mut winner.vendor_ids, other.vendor_ids);
-        self.vulnerable
+        self.differ |= self
+            .vulnerable
             .append(&mut winner.vulnerable_versions, other.vulnerable_versions);
-        self.patched
+        self.differ |= self
+            .patched
             .append(&mut winner.patched_versions, other.patched_versions);
         if winner.severity == 0 {
             winner.severity = other.severity;
@@ -100,7 +110,10 @@ impl Plain {
         }
     }
 
-    pub(super) fn finish(self) -> Advisory {
+    pub(super) fn finish(mut self) -> Advisory {
+        if self.differ && !self.advisory.vulnerable_versions.is_empty() {
+            self.advisory.patched_versions.clear();
+        }
         self.advisory
     }
 }

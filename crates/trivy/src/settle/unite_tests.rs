@@ -19,11 +19,27 @@ fn ranges_keep_the_order_of_their_first_appearance() {
     let mut winner = Plain::new(ranges(&["<9.2", ">=10, <10.1"], &["9.2", "10.1"]));
     let other = ranges(&[">=10, <10.1", ">=11, <11.3", ">=11, <11.3"], &["11.3"]);
     assert!(winner.add(other, Scheme::Dpkg));
-    let united = ranges(
-        &["<9.2", ">=10, <10.1", ">=11, <11.3"],
-        &["9.2", "10.1", "11.3"],
-    );
+    // The second says more, so no version is called patched any more.
+    let united = ranges(&["<9.2", ">=10, <10.1", ">=11, <11.3"], &[]);
     assert_eq!(winner.finish(), united);
+}
+
+#[test]
+fn what_one_row_calls_patched_another_may_call_affected() {
+    let mut united = Plain::new(ranges(&["<0.33.1"], &["0.33.1"]));
+    assert!(united.add(ranges(&[">=0.33.1, <0.34.2"], &["0.34.2"]), Scheme::Generic));
+    let advisory = united.finish();
+    assert_eq!(
+        advisory.vulnerable_versions,
+        ["<0.33.1", ">=0.33.1, <0.34.2"]
+    );
+    assert!(advisory.patched_versions.is_empty());
+
+    // Two rows that say the same keep what is patched.
+    let same = ranges(&["<0.33.1"], &["0.33.1"]);
+    let mut united = Plain::new(same.clone());
+    assert!(united.add(same.clone(), Scheme::Generic));
+    assert_eq!(united.finish(), same);
 }
 
 #[test]
