@@ -2,6 +2,7 @@
 //! imported Maven indexes.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::row::{JavaRow, Unmapped};
 
@@ -48,6 +49,9 @@ struct Hash {
 struct Spdx {
     creation_info: Object<Creation>,
     packages: List<Object<Package>>,
+    /// What SPDX 3 has in place of all this.
+    #[serde(rename = "@graph")]
+    graph: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -145,6 +149,9 @@ pub(super) fn spdx(raw: &str, sink: &mut Sink<'_>) {
     let Some(document) = read::<Spdx>(raw, sink) else {
         return;
     };
+    if document.graph.is_some() {
+        return sink.unmapped(Unmapped::Format, "SPDX 3 is not read, only SPDX 2");
+    }
     date::keep_newest(&mut sink.rows().modified, &document.creation_info.created);
     for package in document.packages.iter() {
         let purl = package
