@@ -33,6 +33,10 @@ fi
 lambda=${CARGO_TARGET_DIR:-target}/lambda
 packages=()
 for phase in "${PHASES[@]}"; do packages+=(-p "export-$phase"); done
+# Of SQLite, which writes the index of jars: no search for words, no R-trees.
+LIBSQLITE3_FLAGS="-USQLITE_ENABLE_FTS3 -USQLITE_ENABLE_FTS3_PARENTHESIS -USQLITE_ENABLE_FTS5 \
+    -USQLITE_ENABLE_RTREE -USQLITE_ENABLE_DBSTAT_VTAB"
+export LIBSQLITE3_FLAGS
 # The linker is zig, which is in the same Python environment.
 CARGO_ZIGBUILD_PYTHON_PATH="$(dirname "$CARGO_LAMBDA")/python" \
     "$CARGO_LAMBDA" lambda build --profile lambda --locked --features lambda --target "$target" \
