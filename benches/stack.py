@@ -112,8 +112,8 @@ def scaling(world, records):
 def large(world, gigabytes):
     embedded_ledger(world)
     world.exportctl("stack", "migrate")
-    # A made-up record has some 3.4 KB.
-    records = int(gigabytes * 1e9 / 3_400)
+    # A made-up record has some 1,980 bytes.
+    records = int(gigabytes * 1e9 / 1_980)
     world.exportctl("ledger", "generate", "--records", str(records), "--seed", "3")
     workers = [world.worker(f"large-{n}").start() for n in range(2)]
     seconds, run, peaks = timed_run(world, workers, "json:raw")
