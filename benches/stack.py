@@ -1,6 +1,6 @@
 """Figures of a stack: messages a second, scaling with workers, memory of a large export, idle cost.
 
-    stack.py [messages|scaling|large|idle]…  [--gigabytes N]
+    stack.py [messages|scaling|large|idle]…  [--gigabytes N] [--share OF-A-CORE]
 
 Workers are real processes on MongoDB, SQS and S3 as `localstack/start.sh` has started them; where those
 run on the same cores as the workers, they take their share of them, and the output says so.
@@ -91,22 +91,41 @@ def embedded_ledger(world):
         world.environment[name] = ""
 
 
-def scaling(world, records):
+CGROUP = pathlib.Path("/sys/fs/cgroup/cpu")
+
+
+def limited(name, share):
+    """What starts a command with `share` of one core (Linux, control groups v1), so that the backends have the
+    rest of this machine for themselves."""
+    group = CGROUP / f"export-center-{os.getpid()}-{name}"
+    group.mkdir()
+    (group / "cpu.cfs_period_us").write_text("20000")
+    (group / "cpu.cfs_quota_us").write_text(str(int(20_000 * share)))
+    return ("sh", "-c", f'echo $$ > {group}/tasks; exec "$@"', "-"), group
+
+
+def scaling(world, records, share):
     embedded_ledger(world)
     world.exportctl("stack", "migrate")
     world.exportctl("ledger", "generate", "--records", str(records), "--seed", "3")
     world.profile("part", records_per_part=max(records // 32, 1))
     took = {}
     for count in (1, 2):
-        workers = [world.worker(f"scaling-{count}-{n}", prefix=("taskset", "-c", str(n))).start() for n in range(count)]
+        prefixes, groups = [("taskset", "-c", str(n)) for n in range(count)], []
+        if share < 1:
+            prefixes, groups = zip(*(limited(f"{count}-{n}", share) for n in range(count)))
+        workers = [world.worker(f"scaling-{count}-{n}", prefix=prefix).start() for n, prefix in enumerate(prefixes)]
         seconds, run, peaks = timed_run(world, workers, "part")
         took[count] = seconds
         print(f"scaling: {count} worker(s) of one thread: {seconds:.2f} s, {run['bytes'] / seconds / 1e6:.0f} MB/s,"
               f" peak {', '.join(f'{p:.0f}' for p in peaks)} MB")  # fmt: skip
         for worker in workers:
             worker.stop()
+        for group in groups:
+            group.rmdir()
+    of = f"{100 * share:.0f} % of a core each" if share < 1 else "a core each"
     print(f"scaling: two workers are {took[1] / took[2]:.2f} x one "
-          f"({os.cpu_count()} cores, backends on the same ones)")  # fmt: skip
+          f"({of}; {os.cpu_count()} cores, backends on the same ones)")  # fmt: skip
 
 
 def large(world, gigabytes):
@@ -129,6 +148,7 @@ def main():
     arguments.add_argument("what", nargs="*", default=["messages", "idle", "scaling", "large"])
     arguments.add_argument("--gigabytes", type=float, default=1.0)
     arguments.add_argument("--records", type=int, default=200_000)
+    arguments.add_argument("--share", type=float, default=1.0, help="of a core that a worker of `scaling` has")
     arguments.add_argument("--messages", type=int, default=3_000)
     arguments = arguments.parse_args()
     for what in arguments.what:
@@ -136,7 +156,7 @@ def main():
             if what in ("messages", "idle"):
                 world.exportctl("stack", "migrate")
             {"messages": lambda: messages(world, arguments.messages), "idle": lambda: idle(world),
-             "scaling": lambda: scaling(world, arguments.records),
+             "scaling": lambda: scaling(world, arguments.records, arguments.share),
              "large": lambda: large(world, arguments.gigabytes)}[what]()  # fmt: skip
 
 
