@@ -23,7 +23,10 @@ fn other_formats_and_no_records() {
         (database("SPDX", "{}"), Unmapped::Format),
         (database("", "{}"), Unmapped::Format),
         (java("OSV", "{}"), Unmapped::Format),
-        (java("SPDX", r#"{"@context":"x","@graph":[]}"#), Unmapped::Format),
+        (
+            java("SPDX", r#"{"@context":"x","@graph":[]}"#),
+            Unmapped::Format,
+        ),
         (database("CSAF", "{}"), Unmapped::Format),
         (database("CycloneDX", "{}"), Unmapped::Format),
         (database("OSV", "7"), Unmapped::Malformed),
