@@ -9,7 +9,6 @@ reason; it has one manifest; nothing is left in the bucket that no row points at
 import argparse
 import random
 import shutil
-import sys
 import time
 
 from local import World, until
@@ -72,9 +71,6 @@ def check(world, run_id, expected):
 
 
 def main():
-    if FAKETIME is None:
-        print("skipped: killing parts of the stack: there is no faketime")
-        sys.exit(0)
     arguments = argparse.ArgumentParser()
     arguments.add_argument("what", choices=("workers", "database", "queue"))
     arguments.add_argument("--kills", type=int, default=30)
@@ -114,9 +110,12 @@ def main():
         until("every step is done", swept)
         # What a writer began whose lease was another's already is the late sweep's, a quarter of an hour
         # after a run's end: somebody whose clock is past that does it now.
-        late = world.worker("late", prefix=(FAKETIME, "-f", "+20m")).start()
-        until("every late sweep is done", lambda: database.export_work.count_documents({}) == 0, 120)
-        late.stop()
+        if FAKETIME is None:
+            print("skipped: the late sweep of runs whose parts were killed: there is no faketime")
+        else:
+            late = world.worker("late", prefix=(FAKETIME, "-f", "+20m")).start()
+            until("every late sweep is done", lambda: database.export_work.count_documents({}) == 0, 120)
+            late.stop()
         for run_id, outcome in zip(runs, outcomes):
             objects, wanted = set(world.objects(run_id)), referenced(database, run_id)
             if outcome == "completed":
@@ -125,7 +124,7 @@ def main():
                 assert objects == wanted, (objects - wanted, wanted - objects)
             else:
                 assert not objects, objects
-        assert world.uploads() == [], world.uploads()
+        assert FAKETIME is None or world.uploads() == [], world.uploads()
         dead = world.exportctl("dlq", "list")["messages"]
         assert dead == [], dead
         for worker in workers:
