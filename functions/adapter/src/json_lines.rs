@@ -5,8 +5,8 @@ use export_canonical::record::member_path;
 use export_lifecycle::PhaseError;
 use export_model::{ErrorCode, Sha256Digest};
 
-use crate::framed::Framed;
 use crate::records::Records;
+use export_staging::Framed;
 
 /// A file of JSON lines being written.
 pub(crate) struct JsonLines<'a, 'b>(pub(crate) &'b mut Framed<'a>);

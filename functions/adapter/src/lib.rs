@@ -10,8 +10,6 @@
 
 mod assemble;
 mod check;
-mod frame_pool;
-mod framed;
 mod json_lines;
 mod part;
 mod records;
@@ -19,9 +17,8 @@ mod registry;
 mod run_file;
 mod scratch;
 mod shard;
-mod staging;
 
-pub use frame_pool::FramePool;
+pub use export_staging::FramePool;
 pub use registry::{AdapterInfo, Registry};
 
 use std::path::Path;

@@ -19,12 +19,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use crate::frame_pool::FramePool;
-use crate::framed::Framed;
 use crate::json_lines::JsonLines;
 use crate::records::{Checked, check_all};
 use crate::run_file::RunFile;
-use crate::staging;
+use export_staging::FramePool;
+use export_staging::Framed;
 
 const PAGE: PageBudget = PageBudget {
     records: 4_096,
@@ -56,7 +55,7 @@ struct Processed {
 pub(crate) struct Streamed {
     object: ObjectKey,
     processed: Processed,
-    writing: JoinHandle<Result<staging::Staged, PhaseError>>,
+    writing: JoinHandle<Result<export_staging::Staged, PhaseError>>,
 }
 
 /// Streams a part's records into its payload file. What an attempt that fails has written is swept
@@ -84,7 +83,7 @@ pub(crate) async fn stream(
     });
     let span = tracing::info_span!("export.write", otel.name = telemetry::SPAN_WRITE,
         run_id = %run, tenant = %tenant, part);
-    let writing = staging::write(ports.clone(), Arc::clone(frames), object.clone(), stored);
+    let writing = export_staging::write(ports.clone(), Arc::clone(frames), object.clone(), stored);
     let writing = tokio::spawn(writing.instrument(span));
     let span = tracing::info_span!("export.fetch", otel.name = telemetry::SPAN_FETCH,
         run_id = %run, tenant = %tenant, part);
@@ -139,7 +138,7 @@ async fn store(
     job: &Job,
     object: ObjectKey,
     processed: Processed,
-    staged: staging::Staged,
+    staged: export_staging::Staged,
 ) -> Result<PartOutput, PhaseError> {
     let path = job.part.jsonl_path();
     let Processed {
@@ -301,7 +300,7 @@ fn process(
     pool: &FramePool,
     pages: mpsc::Receiver<RecordPage>,
     spare: &mpsc::UnboundedSender<RecordPage>,
-    frames: mpsc::Sender<crate::frame_pool::PendingFrame>,
+    frames: mpsc::Sender<export_staging::PendingFrame>,
 ) -> Result<Processed, PhaseError> {
     let profile = &job.run.profile;
     let mut framed;

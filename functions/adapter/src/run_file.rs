@@ -9,8 +9,8 @@ use export_trivy::map::{map_database, map_java};
 use export_trivy::row::Rows;
 use export_trivy::runs::{RUN_BUDGET_BYTES, RunWriter};
 
-use crate::framed::Framed;
 use crate::records::Records;
+use export_staging::Framed;
 
 /// What one record says, added to rows.
 type Map = fn(&[u8], &mut Rows);

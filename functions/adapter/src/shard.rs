@@ -8,9 +8,9 @@ use export_model::{ErrorCode, EventBody, Part, PartOutput, Run, RunStatus, Times
 use export_ports::Ports;
 use tracing::Instrument;
 
-use crate::frame_pool::FramePool;
 use crate::part::{self, Job};
 use crate::registry::Registry;
+use export_staging::FramePool;
 
 pub(crate) async fn export(
     ports: &Ports,
