@@ -67,6 +67,21 @@ impl<'a> Framed<'a> {
         Ok((self.size, Sha256Digest(self.hash.finalize())))
     }
 
+    /// Ends the content of a file that is compressed even where it is empty: that is one empty frame,
+    /// so that it still is a zstd file.
+    ///
+    /// # Errors
+    /// As [`Framed::record`].
+    pub fn finish_file(mut self) -> Result<(u64, Sha256Digest), PhaseError> {
+        if let (0, true, Some(level)) = (self.size, self.frame.is_empty(), self.level) {
+            let empty = self.pool.submit(std::mem::take(&mut self.frame), level);
+            self.frames
+                .blocking_send(empty)
+                .map_err(|_| PhaseError::Superseded)?;
+        }
+        self.finish()
+    }
+
     /// What is stored as it is takes a buffer of those that come back when they are stored.
     fn buffer(pool: &FramePool, level: Option<i32>) -> Vec<u8> {
         match level {

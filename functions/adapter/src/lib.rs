@@ -11,6 +11,8 @@
 mod assemble;
 mod check;
 mod json_lines;
+mod keys;
+mod layer;
 mod part;
 mod records;
 mod registry;
@@ -46,6 +48,6 @@ pub async fn handle(
     };
     match held.work() {
         WorkId::Assemble { .. } => assemble::assemble(ports, registry, scratch, held, budget).await,
-        _ => shard::export(ports, registry, frames, held, budget).await,
+        _ => shard::export(ports, registry, frames, scratch, held, budget).await,
     }
 }
