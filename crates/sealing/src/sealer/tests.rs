@@ -1,0 +1,1 @@
+//! Small chunks, so that every byte and every cut of a file of several chunks can be tried.
