@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_is_none() {
-        use Bech32Error::{Character, Checksum, Form, MixedCase, Padding};
+        use Bech32Error::{Character, Checksum, Form, MixedCase};
         for (text, why) in [
             ("", Form),
             ("a", Form),
