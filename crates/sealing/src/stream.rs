@@ -243,3 +243,41 @@ impl OpenStream {
         )
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use aws_lc_rs::aead::AES_256_GCM;
+
+    use super::*;
+
+    fn cipher(nonces: Nonces) -> Cipher {
+        let key = UnboundKey::new(&AES_256_GCM, &[1; 32]).unwrap();
+        Cipher::new(key, nonces, Vec::new(), 4096)
+    }
+
+    #[test]
+    fn no_number_is_used_twice() {
+        let cipher = cipher(Nonces::Prefixed([7; 7]));
+        let last = u64::from(u32::MAX);
+        let mut sealed = Vec::new();
+        cipher.seal(last, false, b"x", &mut sealed).unwrap();
+        assert!(cipher.open(last, false, &sealed, &mut Vec::new()));
+        let mut out = b"before".to_vec();
+        let error = cipher.seal(last + 1, false, b"x", &mut out).unwrap_err();
+        assert!(matches!(error, SealError::TooLong), "{error}");
+        assert_eq!(out, b"before");
+        assert!(!cipher.open(last + 1, false, &sealed, &mut out));
+        assert!(!cipher.open(0, false, &sealed, &mut out));
+        assert_eq!(out, b"before");
+    }
+
+    #[test]
+    fn numbers_of_age_are_longer() {
+        let cipher = cipher(Nonces::Counter);
+        let mut sealed = Vec::new();
+        cipher.seal(1 << 40, true, b"x", &mut sealed).unwrap();
+        assert!(cipher.open(1 << 40, true, &sealed, &mut Vec::new()));
+        assert!(!cipher.open(0, true, &sealed, &mut Vec::new()));
+    }
+}
