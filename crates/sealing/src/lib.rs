@@ -21,6 +21,7 @@
 
 mod age;
 mod bech32;
+mod configured;
 pub mod conformance;
 mod data_key;
 mod error;
@@ -43,6 +44,7 @@ pub use age::{
     FileKey, Identity, IdentityError, MAX_HEADER_BYTES, MAX_IDENTITIES, MAX_RECIPIENTS, Recipient,
     RecipientError,
 };
+pub use configured::{HostSeals, SealConfig, SealHost, TenantSeals};
 pub use data_key::DataKey;
 pub use error::{OpenError, OpenErrorKind, SealError};
 pub use file_keys::{FileKeys, FileKeysError, MAX_FILE_KEYS_BYTES};
