@@ -1,5 +1,11 @@
 //! What the crate's users get, with others' programs and vectors as referees.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 mod age_command;
 mod envelopes;

@@ -130,7 +130,7 @@ struct Slow<'a>(&'a [u8], usize);
 impl Read for Slow<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.1 += 1;
-        if self.1 % 3 == 0 {
+        if self.1.is_multiple_of(3) {
             return Err(io::ErrorKind::Interrupted.into());
         }
         let count = into.len().min(self.0.len()).min(7_777);

@@ -103,10 +103,17 @@ fn judge(name: &str, vector: &Vector, out: &[u8], opened: Result<(), OpenErrorKi
         other => panic!("{name}: it expects {other}"),
     };
     assert!(is_as_expected, "{name}: {opened:?}");
-    if vector.has("payload") {
-        let digest = hex::encode(Sha256::digest(out));
-        assert_eq!(digest, vector.first("payload"), "{name}: {opened:?}");
-    } else {
-        assert!(out.is_empty(), "{name}");
+    let is_what_age_gives = || hex::encode(Sha256::digest(out)) == vector.first("payload");
+    match opened {
+        // age gives out a chunk before it finds that it should have been the last, or was not. Here it is held back.
+        Err(Appended { chunk } | Cut { chunk }) => {
+            let before = chunk as usize * 64 * 1024;
+            assert!(
+                out.len() == before || is_what_age_gives(),
+                "{name}: {opened:?}"
+            );
+        }
+        _ if vector.has("payload") => assert!(is_what_age_gives(), "{name}: {opened:?}"),
+        _ => assert!(out.is_empty(), "{name}"),
     }
 }
