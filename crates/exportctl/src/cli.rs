@@ -5,6 +5,7 @@ mod dlq;
 mod login;
 mod place;
 mod schedule;
+mod seal;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ pub(crate) use dlq::{DlqCommand, PhaseName};
 pub(crate) use login::LoginArgs;
 pub(crate) use place::Place;
 pub(crate) use schedule::ScheduleCommand;
+pub(crate) use seal::{RewrapArgs, SealCommand};
 
 /// Packages security evidence into signed bundles that anybody can verify offline.
 #[derive(Debug, Parser)]
@@ -102,6 +104,9 @@ pub(crate) enum Command {
     /// Let another tenant export your evidence, and know who may
     #[command(subcommand)]
     Approval(ApprovalCommand),
+    /// Seal bundles: for whom, with which keys, and how keys are rotated
+    #[command(subcommand)]
+    Seal(SealCommand),
     /// What this version can produce
     Adapters,
     /// Serve the API, and do its runs, until stopped

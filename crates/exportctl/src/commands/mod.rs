@@ -12,10 +12,12 @@ mod keys;
 mod layer;
 mod ledger;
 mod maven_index;
+pub(crate) mod opening;
 mod profile;
 pub(crate) mod run;
 mod runs;
 mod schedule;
+mod seal;
 mod selecting;
 pub(crate) mod shown;
 #[cfg(feature = "stack")]
@@ -75,6 +77,7 @@ pub(crate) async fn execute(
         Command::Unpack(args) => verify::unpack(settings, output, &args),
         Command::Keys(command) => keys::execute(settings, output, command).await,
         Command::Approval(command) => approval::execute(settings, output, command).await,
+        Command::Seal(command) => seal::execute(settings, output, command),
         Command::Serve(args) => crate::serve::execute(settings, output, *args).await,
         Command::Adapters => adapters::execute(settings, output).await,
         Command::Login(args) => remote::login(&settings.required_server()?, output, &args).await,
