@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::header::{BLOCK, member_header};
 use crate::paths::{DOCUMENTS, PathError, check_payload_path, member_order, shown};
+use export_ustar::{BLOCK, member_header};
 
 /// Zero bytes at the end of an archive.
 const END_BYTES: u64 = 2 * BLOCK as u64;

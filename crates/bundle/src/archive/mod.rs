@@ -7,7 +7,6 @@
 //! exactly such archives: each header is compared with the one that would be written, so that no
 //! two archives hold the same bundle and nothing can hide in one.
 
-mod header;
 mod layout;
 mod reader;
 

@@ -2,9 +2,11 @@
 
 use std::io::{self, Read};
 
-use super::header::{BLOCK, Size, checksum_fits, fields, is_ustar, member_header, pax_records};
 use crate::frames::read_some;
 use crate::paths::{DOCUMENTS, MANIFEST, check_payload_path, shown};
+use export_ustar::{
+    BLOCK, Fields, Size, checksum_fits, fields, is_ustar, kind_name, member_header, pax_records,
+};
 
 /// Bytes read at once: large enough that calls do not count, small enough to stay in the cache.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -226,7 +228,7 @@ impl<R: Read> ArchiveReader<R> {
         self.offset
     }
 
-    fn header(&self, raw: &[u8; BLOCK], at: u64) -> Result<super::header::Fields, ArchiveError> {
+    fn header(&self, raw: &[u8; BLOCK], at: u64) -> Result<Fields, ArchiveError> {
         let first = at == 0;
         if !checksum_fits(raw) {
             return Err(fault(
@@ -253,7 +255,7 @@ impl<R: Read> ArchiveReader<R> {
 
     fn pax_body(
         &mut self,
-        header: &super::header::Fields,
+        header: &Fields,
         at: u64,
         written: &mut Vec<u8>,
     ) -> Result<Vec<u8>, ArchiveError> {
@@ -361,19 +363,5 @@ fn fault(offset: u64, member: Option<&str>, fault: ArchiveFault) -> ArchiveError
         offset,
         member: member.map(shown),
         fault,
-    }
-}
-
-fn kind_name(kind: u8) -> &'static str {
-    match kind {
-        b'1' => "a hard link",
-        b'2' => "a symbolic link",
-        b'3' | b'4' => "a device",
-        b'5' => "a folder",
-        b'6' => "a named pipe",
-        b'L' | b'K' => "a long name in GNU's form",
-        b'S' => "a sparse file",
-        b'g' => "a global PAX header",
-        _ => "of an unknown kind",
     }
 }

@@ -1,8 +1,11 @@
-//! Headers of members. Source: POSIX.1-2001, pax, "ustar Interchange Format" and "pax Header
-//! Block".
+//! Headers of archive members. Source: POSIX.1-2001, pax, "ustar Interchange Format" and "pax
+//! Header Block".
+//!
+//! There is one form in which a header is written: a regular file of mode 0644, owner and time
+//! zero. A reader that writes the header of what it found, and compares, accepts no other.
 
 /// Bytes of a block. Everything in an archive is padded to it.
-pub(super) const BLOCK: usize = 512;
+pub const BLOCK: usize = 512;
 /// The largest size that a ustar header holds: eleven octal digits.
 const MAX_USTAR_SIZE: u64 = 0o777_7777_7777;
 /// Name of PAX headers. Readers that know them never show it.
@@ -12,22 +15,30 @@ const NAME: std::ops::Range<usize> = 0..100;
 const CHECKSUM: std::ops::Range<usize> = 148..156;
 
 /// Fields of a header, as far as they tell anything.
-pub(super) struct Fields {
-    pub(super) path: Vec<u8>,
-    pub(super) size: Size,
-    pub(super) kind: u8,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fields {
+    /// Prefix and name together.
+    pub path: Vec<u8>,
+    /// Bytes of the content.
+    pub size: Size,
+    /// The type flag: `0` for a regular file, `x` for a PAX header.
+    pub kind: u8,
 }
 
 /// The size field.
-pub(super) enum Size {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// So many bytes.
     Bytes(u64),
     /// GNU's binary form, which is for sizes of more than 8 GiB.
     Binary,
+    /// No number.
     Malformed,
 }
 
 /// The header of a regular file: one block, or three and more where a PAX header comes first.
-pub(super) fn member_header(path: &str, size: u64) -> Vec<u8> {
+#[must_use]
+pub fn member_header(path: &str, size: u64) -> Vec<u8> {
     let mut records = Vec::new();
     let split = split_path(path);
     if split.is_none() {
@@ -47,6 +58,13 @@ pub(super) fn member_header(path: &str, size: u64) -> Vec<u8> {
     let (prefix, name) = split.unwrap_or_else(|| ("", beginning(path)));
     out.extend_from_slice(&block(prefix, name, if fits { size } else { 0 }, b'0'));
     out
+}
+
+/// The header of a regular file as one block; none where path or size do not fit one.
+#[must_use]
+pub fn file_header(path: &str, size: u64) -> Option<[u8; BLOCK]> {
+    let (prefix, name) = split_path(path)?;
+    (size <= MAX_USTAR_SIZE).then(|| block(prefix, name, size, b'0'))
 }
 
 /// The shortest prefix that leaves a name of at most 100 bytes, and that name.
@@ -89,7 +107,7 @@ fn block(prefix: &str, name: &str, size: u64, kind: u8) -> [u8; BLOCK] {
     put(&mut block, 100, b"0000644\0");
     put(&mut block, 108, b"0000000\0");
     put(&mut block, 116, b"0000000\0");
-    put(&mut block, 124, format!("{size:011o}\0").as_bytes());
+    put(&mut block, 124, &octal_digits::<11>(size));
     put(&mut block, 136, b"00000000000\0");
     put(&mut block, CHECKSUM.start, b"        ");
     put(&mut block, 156, &[kind]);
@@ -97,9 +115,21 @@ fn block(prefix: &str, name: &str, size: u64, kind: u8) -> [u8; BLOCK] {
     put(&mut block, 329, b"0000000\0");
     put(&mut block, 337, b"0000000\0");
     put(&mut block, 345, prefix.as_bytes());
-    let sum = format!("{:06o}\0 ", checksum(&block));
-    put(&mut block, CHECKSUM.start, sum.as_bytes());
+    // The checksum's field holds blanks, as it is counted.
+    let sum = block.iter().map(|byte| u64::from(*byte)).sum();
+    put(&mut block, CHECKSUM.start, &octal_digits::<6>(sum));
+    put(&mut block, CHECKSUM.start + 6, b"\0 ");
     block
+}
+
+/// The lowest `N` octal digits of `value`.
+fn octal_digits<const N: usize>(mut value: u64) -> [u8; N] {
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (value & 7) as u8;
+        value >>= 3;
+    }
+    digits
 }
 
 fn put(block: &mut [u8; BLOCK], at: usize, bytes: &[u8]) {
@@ -118,17 +148,20 @@ fn checksum(block: &[u8; BLOCK]) -> u64 {
 }
 
 /// Whether the block's checksum is right, in whatever form it is written.
-pub(super) fn checksum_fits(block: &[u8; BLOCK]) -> bool {
+#[must_use]
+pub fn checksum_fits(block: &[u8; BLOCK]) -> bool {
     octal(&block[CHECKSUM]) == Some(checksum(block))
 }
 
 /// Whether the block is a header of the format that is read here.
-pub(super) fn is_ustar(block: &[u8; BLOCK]) -> bool {
+#[must_use]
+pub fn is_ustar(block: &[u8; BLOCK]) -> bool {
     &block[257..265] == b"ustar\x0000"
 }
 
 /// Reads a header's fields, whatever else is in it.
-pub(super) fn fields(block: &[u8; BLOCK]) -> Fields {
+#[must_use]
+pub fn fields(block: &[u8; BLOCK]) -> Fields {
     let text = |field: &[u8]| -> Vec<u8> {
         field
             .iter()
@@ -165,7 +198,8 @@ fn octal(field: &[u8]) -> Option<u64> {
 }
 
 /// Reads the records of a PAX header; none where one is malformed.
-pub(super) fn pax_records(mut body: &[u8]) -> Option<Vec<(&str, &str)>> {
+#[must_use]
+pub fn pax_records(mut body: &[u8]) -> Option<Vec<(&str, &str)>> {
     let mut records = Vec::new();
     while !body.is_empty() {
         let space = body.iter().take(8).position(|byte| *byte == b' ')?;
@@ -175,4 +209,45 @@ pub(super) fn pax_records(mut body: &[u8]) -> Option<Vec<(&str, &str)>> {
         body = body.get(length..)?;
     }
     Some(records)
+}
+
+/// What a member of type flag `kind` is, as it reads in `a member is …`.
+#[must_use]
+pub fn kind_name(kind: u8) -> &'static str {
+    match kind {
+        b'1' => "a hard link",
+        b'2' => "a symbolic link",
+        b'3' | b'4' => "a device",
+        b'5' => "a folder",
+        b'6' => "a named pipe",
+        b'L' | b'K' => "a long name in GNU's form",
+        b'S' => "a sparse file",
+        b'g' => "a global PAX header",
+        _ => "of an unknown kind",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_block_is_the_same_header_wherever_it_suffices() {
+        let long = format!("{}/{}", "p".repeat(60), "n".repeat(70));
+        for (path, size) in [("a", 0), ("a/b", 511), (long.as_str(), 0o777_7777_7777)] {
+            let block = file_header(path, size).expect("fits");
+            assert_eq!(member_header(path, size), block);
+            assert!(checksum_fits(&block) && is_ustar(&block));
+            assert_eq!(
+                fields(&block),
+                Fields {
+                    path: path.as_bytes().to_vec(),
+                    size: Size::Bytes(size),
+                    kind: b'0'
+                }
+            );
+        }
+        assert_eq!(file_header("a", 0o100_000_000_000), None);
+        assert_eq!(file_header(&"n".repeat(101), 0), None);
+    }
 }
