@@ -50,7 +50,7 @@ async fn parts_are_staged_merged_and_signed() {
             let staged = fs::read(
                 world
                     .path("objects")
-                    .join(output.run_file.unwrap().as_str()),
+                    .join(output.run_file.unwrap().object.as_str()),
             );
             assert_eq!(staged.unwrap().len() as u64, output.size);
         }
@@ -193,7 +193,14 @@ async fn a_function_whose_time_is_always_over_gives_up() {
 async fn a_run_file_that_was_changed_is_not_merged() {
     let (world, key) = assembling("scanner").await;
     let parts = world.observer.state.parts(&key, 0, 100).await.unwrap();
-    let object = parts[2].output.as_ref().unwrap().run_file.clone().unwrap();
+    let object = parts[2]
+        .output
+        .as_ref()
+        .unwrap()
+        .run_file
+        .clone()
+        .unwrap()
+        .object;
     let path = world.path("objects").join(object.as_str());
     let mut bytes = fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;

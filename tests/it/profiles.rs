@@ -13,7 +13,10 @@ fn acme() -> Tenant {
 
 fn days(days: u32) -> Option<ProfileConfig> {
     Some(ProfileConfig {
-        retention: Retention { days },
+        retention: Retention {
+            days,
+            listing_days: None,
+        },
         ..ProfileConfig::default()
     })
 }

@@ -7,20 +7,31 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use export_canonical::jcs::{JcsError, NotJcs, is_jcs, to_jcs};
 use export_model::Timestamp;
-use export_model::{Kind, ProfileConfig, ProfileKind, RunId, Selectors, Sha256Digest, Tenant};
+use export_model::{
+    Kind, MirrorBase, ProfileConfig, ProfileKind, RunId, Selectors, Sha256Digest, Tenant,
+};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::paths::{PathError, check_payload_path, content_path, shown};
 use crate::payload::layer_of;
 
+mod mirror;
+
+pub use mirror::MirrorSection;
+
 /// The value of `schema`.
 pub const SCHEMA: &str = "export-center/manifest/v1";
+
+/// Where the layers of a mirror lie.
+const LAYERS: &str = "payload/layers/";
 
 /// The most bytes of a manifest that are read.
 pub const MAX_MANIFEST_BYTES: usize = 64 << 20;
 
 /// Media type of JSON lines.
 pub const MEDIA_TYPE_JSON_LINES: &str = "application/x-ndjson";
+/// Media type of a layer of documents.
+pub const MEDIA_TYPE_TAR: &str = "application/x-tar";
 /// Media type of a JSON document.
 pub const MEDIA_TYPE_JSON: &str = "application/json";
 
@@ -40,6 +51,15 @@ pub struct Manifest {
     pub counts: Counts,
     /// [`content_digest`] over `files`.
     pub content_digest: Sha256Digest,
+    /// Of a complete mirror: SHA-256 of the list of its tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree_digest: Option<Sha256Digest>,
+    /// Of a delta: what it is applied to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<MirrorBase>,
+    /// Of a delta: the digest of the tree that it gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_tree_digest: Option<Sha256Digest>,
     /// Every payload file, by path.
     pub files: Vec<FileEntry>,
     /// Where the bundle is handed over, as configured.
@@ -306,6 +326,9 @@ impl Manifest {
                 self.content_digest
             ));
         }
+        if let Some(what) = self.not_a_mirror() {
+            return Some(what);
+        }
         let mut by_kind: BTreeMap<Kind, u64> = BTreeMap::new();
         let mut quarantined = 0_u64;
         if self.profile.kind.is_assembled() {
@@ -402,6 +425,10 @@ impl Manifest {
                 continue;
             };
             let path = content_path(&file.path);
+            if file.is_layer() != self.profile.kind.is_mirror() {
+                let kind = self.profile.kind;
+                return Some(format!("`{path}` does not belong in an export of {kind}"));
+            }
             match (&owners, file.record_owner()) {
                 (None, None) if path.split('/').count() == 3 => {}
                 (Some(_), Some(owner)) => match by_tenant.get_mut(owner) {
@@ -454,19 +481,31 @@ impl Manifest {
 }
 
 impl FileEntry {
-    /// The kind of the records in it, by its path: `…/<kind>/part-<number>.jsonl[.zst]`. None for
-    /// other files.
+    /// The kind of the records in it, by its path: `…/<kind>/part-<number>.jsonl[.zst]`, or
+    /// `payload/layers/<kind>-<number>.tar[.zst]`. None for other files.
     #[must_use]
     pub fn record_kind(&self) -> Option<Kind> {
-        let mut components = content_path(&self.path).rsplit('/');
+        let path = content_path(&self.path);
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if let Some(layer) = path.strip_prefix(LAYERS) {
+            let (kind, number) = layer.strip_suffix(".tar")?.rsplit_once('-')?;
+            return is_number(number).then(|| kind.parse().ok())?;
+        }
+        let mut components = path.rsplit('/');
         let number = components
             .next()?
             .strip_prefix("part-")?
             .strip_suffix(".jsonl")?;
-        if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+        if !is_number(number) {
             return None;
         }
         components.next()?.parse().ok()
+    }
+
+    /// Whether its records are documents of a layer, rather than lines.
+    #[must_use]
+    pub fn is_layer(&self) -> bool {
+        self.path.starts_with(LAYERS) && self.record_kind().is_some()
     }
 
     /// The tenant in its path: `payload/<tenant>/<kind>/part-<number>.jsonl[.zst]`. None for other

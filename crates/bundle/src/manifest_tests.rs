@@ -51,6 +51,9 @@ fn manifest() -> Manifest {
             by_tenant: BTreeMap::new(),
             quarantined: BTreeMap::from([("ERR_AOC_DERIVED_FIELD".into(), 1)]),
         },
+        tree_digest: None,
+        base: None,
+        result_tree_digest: None,
         content_digest: content_digest(&files),
         files,
         distributions: vec![DistributionEntry {

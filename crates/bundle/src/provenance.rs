@@ -7,7 +7,7 @@
 
 use export_canonical::jcs::{JcsError, to_jcs};
 use export_model::{
-    Kind, PolicySnapshot, ProfileKind, RecordedApproval, RunId, RunOptions, Selectors,
+    Kind, MirrorBase, PolicySnapshot, ProfileKind, RecordedApproval, RunId, RunOptions, Selectors,
     Sha256Digest, SourceTally, Tenant, Timestamp,
 };
 use serde::Deserialize;
@@ -86,6 +86,8 @@ pub struct ProvenanceInputs {
     pub watermark: u64,
     /// What each source gave, in canonical order of owner, kind and source.
     pub sources: Vec<(Kind, SourceTally)>,
+    /// Of a delta: the export that it starts from.
+    pub base: Option<MirrorBase>,
     /// The policy snapshot, where one was exported.
     pub policy_snapshot: Option<PolicySnapshot>,
     /// Owner and `_id` of the SBOMs that the selectors named.
@@ -197,6 +199,18 @@ impl ProvenanceInputs {
                     "query": String::from_utf8_lossy(&query),
                     "records": tally.records.to_string(),
                     "watermark": self.watermark.to_string(),
+                },
+            }));
+        }
+        if let Some(base) = &self.base {
+            let (tenant, id) = (encoded(self.tenant.as_str()), &base.export_id);
+            all.push(json!({
+                "name": "base",
+                "uri": format!("urn:export-center:export:{tenant}:{id}"),
+                "digest": {"sha256": base.manifest_sha256.hex()},
+                "annotations": {
+                    "tree_digest": base.tree_digest,
+                    "watermark": base.watermark.to_string(),
                 },
             }));
         }

@@ -213,6 +213,9 @@ impl Sample {
             },
             selectors: self.selectors(),
             counts: counts.clone(),
+            tree_digest: None,
+            base: None,
+            result_tree_digest: None,
             content_digest: content_digest(files),
             files: files.clone(),
             distributions: vec![DistributionEntry {
@@ -251,6 +254,7 @@ pub(crate) fn documents(manifest: &Manifest, key: &SigningKey) -> Vec<Member> {
         finished_at: Timestamp(1_793_000_001_000),
         watermark: 42,
         sources: Vec::new(),
+        base: None,
         policy_snapshot: None,
         sboms: Vec::new(),
         key_id: "file".into(),

@@ -310,7 +310,8 @@ pub(crate) struct SelectorArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The profile: `json:raw`, `json:policy`, `trivy:db`, `trivy:java-db`, or one of your own
+    /// The profile: `json:raw`, `json:policy`, `trivy:db`, `trivy:java-db`, `mirror:full`,
+    /// `mirror:delta`, or one of your own
     pub(crate) profile: String,
     #[command(flatten)]
     pub(crate) tenant: TenantArg,
@@ -329,7 +330,10 @@ pub(crate) struct RunArgs {
     /// The ledger as it was: a time (RFC 3339), or the watermark of a past run
     #[arg(long, value_name = "TIME|WATERMARK")]
     pub(crate) as_of: Option<String>,
-    /// The policy snapshot to export [default: the newest]
+    /// The mirror export that a mirror:delta starts from
+    #[arg(long, value_name = "RUN_ID")]
+    pub(crate) base: Option<String>,
+    /// The policy snapshot to export [default: the newest; of a mirror none, or the base's]
     #[arg(long, value_name = "ID")]
     pub(crate) policy_snapshot: Option<String>,
     /// The version of the scanner's schema to write, for trivy:db and trivy:java-db [default: the

@@ -202,7 +202,7 @@ pub fn status(code: ErrorCode) -> StatusCode {
         | E::RunEnded
         | E::IdempotencyConflict
         | E::Cancelled => StatusCode::CONFLICT,
-        E::Pruned => StatusCode::GONE,
+        E::Pruned | E::DeltaBasePruned => StatusCode::GONE,
         E::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         E::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
         E::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -163,9 +163,12 @@ pub async fn sweep(ports: &Ports, held: &Held) -> Result<Swept, PhaseError> {
 fn pointed_at(run: &Run) -> BTreeSet<ObjectKey> {
     let members = run.published.iter().flat_map(|set| &set.members);
     let archive = run.archive.iter().map(|archive| archive.object.clone());
+    let listing = run.tree.iter().filter_map(|tree| tree.listing.as_ref());
+    let listing = listing.map(|listing| listing.object.clone());
     members
         .map(|(_, key, _)| key.clone())
         .chain(archive)
+        .chain(listing)
         .collect()
 }
 
@@ -179,6 +182,7 @@ async fn abort(ports: &Ports, held: &Held, objects: u64) -> Result<(), PhaseErro
         let keep = vec![held.work().clone()];
         draft.also(Write::DropWork(key.clone(), keep));
         draft.run.assembled.clear();
+        draft.run.tree = None;
         draft.run.published = None;
         draft.run.archive = None;
         draft.event(EventBody::Swept { objects });

@@ -88,11 +88,11 @@ impl Draft {
         self.new_work.push(work);
     }
 
-    /// Goes on after the last part: to the step that merges parts, where the profile's kind has one,
+    /// Goes on after the last part: to the step that merges parts, where the run has one,
     /// and to the documents otherwise.
     pub fn parts_are_done(&mut self) {
         let run = self.run.key.run.clone();
-        if self.run.profile.kind.is_assembled() {
+        if self.run.is_assembled() {
             self.status(RunStatus::Assembling, None);
             self.step(WorkId::Assemble { run });
         } else {
@@ -163,6 +163,7 @@ impl Draft {
     /// Ends the run as failed; what it has written is swept.
     pub fn fail(&mut self, failure: Failure) {
         self.run.assembled.clear();
+        self.run.tree = None;
         self.run.published = None;
         self.run.archive = None;
         self.end(RunStatus::Failed, Some(failure));

@@ -7,6 +7,7 @@
 //! sender died in between.
 
 mod admission;
+mod base;
 mod cancel;
 mod draft;
 mod error;
@@ -19,6 +20,7 @@ mod usage;
 mod watermark;
 
 pub use admission::admit;
+pub use base::pruned as base_pruned;
 pub use cancel::{Swept, cancel, retry, sweep};
 pub use draft::{Committed, Draft, transact};
 pub use error::PhaseError;

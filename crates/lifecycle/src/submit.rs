@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use export_model::{
-    CrossTenant, ErrorCode, Event, EventBody, FieldError, PolicySnapshot, Profile,
-    RecordedApproval, Run, RunKey, RunOptions, RunStatus, Selectors, Tenant, Timestamp, Work,
-    WorkId, builtin_profiles,
+    CrossTenant, ErrorCode, Event, EventBody, FieldError, Kind, MirrorBase, PolicySnapshot,
+    Profile, RecordedApproval, Run, RunKey, RunOptions, RunStatus, Selectors, Tenant, Timestamp,
+    Work, WorkId, builtin_profiles,
 };
 use export_ports::{Ports, Row, Transaction, Write};
 
-use crate::{NoSuchState, PhaseError, lease_millis, watermark};
+use crate::{NoSuchState, PhaseError, base, lease_millis, watermark};
 
 /// What a run is asked for.
 #[derive(Clone, Debug)]
@@ -101,16 +101,24 @@ pub async fn usable_profiles(ports: &Ports, tenant: &Tenant) -> Result<Vec<Profi
 ///
 /// # Errors
 /// Every refusal of the catalogue that a request can meet, or the ports' errors.
-pub async fn prepare(ports: &Ports, submission: Submission) -> Result<Prepared, PhaseError> {
+pub async fn prepare(ports: &Ports, mut submission: Submission) -> Result<Prepared, PhaseError> {
+    let wrong = submission.options.errors(submission.profile.kind);
+    if !wrong.is_empty() {
+        return Err(PhaseError::invalid(wrong));
+    }
     let (tenant, profile) = (&submission.tenant, &submission.profile);
+    let base = base::base(
+        ports,
+        tenant,
+        profile,
+        &mut submission.selectors,
+        &submission.options,
+    )
+    .await?;
     let selectors = submission
         .selectors
         .compile_with(profile.kind, CrossTenant::Allowed)
         .map_err(PhaseError::invalid)?;
-    let wrong = submission.options.errors(profile.kind);
-    if !wrong.is_empty() {
-        return Err(PhaseError::invalid(wrong));
-    }
     check_schema(profile, &submission.options)?;
     let owners = match submission.owners.as_slice() {
         [] => std::slice::from_ref(tenant),
@@ -127,7 +135,10 @@ pub async fn prepare(ports: &Ports, submission: Submission) -> Result<Prepared, 
     watermark(ports, owners, submission.options.as_of)
         .await?
         .map_err(|NoSuchState(what)| no_such_state(what))?;
-    let snapshot = snapshot(ports, tenant, profile, &submission.options).await?;
+    let of_base = base
+        .as_ref()
+        .and_then(|(run, _)| run.policy_snapshot.as_ref());
+    let snapshot = snapshot(ports, tenant, profile, &submission.options, of_base).await?;
     let now = ports.clock.now();
     let key = RunKey {
         tenant: tenant.clone(),
@@ -138,7 +149,7 @@ pub async fn prepare(ports: &Ports, submission: Submission) -> Result<Prepared, 
     let mut admit = Work::new(tenant, WorkId::Admit { cause }, due);
     admit.traceparent.clone_from(&submission.traceparent);
     Ok(Prepared {
-        run: pending(key, submission, snapshot, now),
+        run: pending(key, submission, snapshot, base.map(|(_, base)| base), now),
         admit,
     })
 }
@@ -217,6 +228,7 @@ fn pending(
     key: RunKey,
     submission: Submission,
     policy_snapshot: Option<PolicySnapshot>,
+    base: Option<MirrorBase>,
     now: Timestamp,
 ) -> Run {
     let profile = submission.profile;
@@ -238,6 +250,8 @@ fn pending(
         sources: Vec::new(),
         sboms: BTreeMap::new(),
         sboms_of: Vec::new(),
+        base,
+        tree: None,
         parts: 0,
         parts_left: 0,
         records_planned: 0,
@@ -306,11 +320,18 @@ async fn snapshot(
     tenant: &Tenant,
     profile: &Profile,
     options: &RunOptions,
+    of_base: Option<&PolicySnapshot>,
 ) -> Result<Option<PolicySnapshot>, PhaseError> {
-    if !profile.kind.needs_policy() {
+    // A delta shows the decisions that its base shows, unless it is asked for others.
+    let of_base = of_base.map(|snapshot| snapshot.policy_snapshot_id.as_str());
+    let wanted = options.policy_snapshot_id.as_deref().or(of_base);
+    let kinds = profile.config.kinds.as_ref();
+    let is_needed = profile.kind.needs_policy()
+        || profile.kind.takes_policy()
+            && (wanted.is_some() || kinds.is_some_and(|kinds| kinds.contains(&Kind::Finding)));
+    if !is_needed {
         return Ok(None);
     }
-    let wanted = options.policy_snapshot_id.as_deref();
     let Some(snapshot) = ports.policy.snapshot(tenant, wanted).await? else {
         let detail = match wanted {
             Some(id) => format!("tenant {tenant} has no policy snapshot `{id}`"),

@@ -99,11 +99,58 @@ impl Target {
 pub struct Retention {
     /// Days after completion, 1 to 3,650.
     pub days: u32,
+    /// Of mirrors: days after completion for which the list of the tree is kept, and with it the
+    /// possibility of a delta; at least `days`. None means 365, or `days` where that is more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listing_days: Option<u32>,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { days: 30 }
+        Self {
+            days: 30,
+            listing_days: None,
+        }
+    }
+}
+
+impl Retention {
+    /// Days after completion for which the list of a mirror's tree is kept.
+    #[must_use]
+    pub fn listing_days(&self) -> u32 {
+        self.listing_days.unwrap_or(365).max(self.days)
+    }
+}
+
+/// By what a mirror's documents are found.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum MirrorIndex {
+    /// CVE, GHSA and other identifiers, aliases included.
+    Identifier,
+    /// Package URLs.
+    Purl,
+    /// Vendor and stream of the source.
+    Source,
+    /// What a document is about.
+    Subject,
+}
+
+impl MirrorIndex {
+    /// Every index, by name.
+    pub const ALL: [Self; 4] = [Self::Identifier, Self::Purl, Self::Source, Self::Subject];
+
+    /// The index's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Identifier => "identifier",
+            Self::Purl => "purl",
+            Self::Source => "source",
+            Self::Subject => "subject",
+        }
     }
 }
 
@@ -118,6 +165,9 @@ pub struct ProfileConfig {
     /// is written. A run that is asked for another is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema_version: Option<u32>,
+    /// Of mirrors: which indexes the tree has; none means all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub indexes: Option<Vec<MirrorIndex>>,
     /// Which revisions leave the ledger.
     pub revisions: Revisions,
     /// A part ends after this many records.
@@ -148,6 +198,7 @@ impl Default for ProfileConfig {
         Self {
             kinds: None,
             schema_version: None,
+            indexes: None,
             revisions: Revisions::default(),
             records_per_part: 50_000,
             bytes_per_part: 128 << 20,
@@ -205,6 +256,35 @@ impl ProfileConfig {
         if let Some(message) = schema_version_error(kind, self.schema_version) {
             refuse("schema_version", message);
         }
+        if let Some(indexes) = &self.indexes {
+            if !kind.is_mirror() {
+                refuse("indexes", format!("{kind} has no indexes; leave it out"));
+            }
+            for (i, index) in indexes.iter().enumerate() {
+                if indexes[..i].contains(index) {
+                    let name = index.as_str();
+                    refuse(&format!("indexes[{i}]"), format!("{name} is named twice"));
+                }
+            }
+        }
+        if kind.is_mirror() && self.on_violation == OnViolation::Quarantine {
+            // Its list of documents is fixed before any of them is read.
+            refuse(
+                "on_violation",
+                format!("must be fail: {kind} is complete or it is not made"),
+            );
+        }
+        match self.retention.listing_days {
+            Some(_) if !kind.is_mirror() => refuse(
+                "retention.listing_days",
+                format!("{kind} has no list of a tree; leave it out"),
+            ),
+            Some(days) if !(self.retention.days..=3650).contains(&days) => refuse(
+                "retention.listing_days",
+                "must be at least retention.days and at most 3,650".into(),
+            ),
+            _ => {}
+        }
         if !(1..=200_000).contains(&self.records_per_part) {
             refuse("records_per_part", "must be 1 to 200,000".into());
         }
@@ -225,6 +305,31 @@ impl ProfileConfig {
         }
         errors.extend(self.limits.iter().flat_map(ProfileLimits::errors));
         errors
+    }
+
+    /// What a mirror's tree has of indexes, sorted.
+    #[must_use]
+    pub fn effective_indexes(&self) -> Vec<MirrorIndex> {
+        let mut indexes = self
+            .indexes
+            .clone()
+            .unwrap_or_else(|| MirrorIndex::ALL.to_vec());
+        indexes.sort_unstable();
+        indexes
+    }
+
+    /// Whether a mirror of this configuration and one of `other` are of the same tree: whatever decides
+    /// what is in it is the same.
+    #[must_use]
+    pub fn is_same_mirror(&self, other: &Self) -> bool {
+        let of = |config: &Self| {
+            (
+                config.effective_kinds(ProfileKind::MirrorFull),
+                config.effective_indexes(),
+                config.revisions,
+            )
+        };
+        of(self) == of(other)
     }
 
     /// The kinds that a profile of `kind` with this configuration exports, in canonical order.
@@ -287,7 +392,10 @@ mod tests {
             bytes_per_part: 1,
             compression: Compression { level: 40 },
             targets: vec![],
-            retention: Retention { days: 0 },
+            retention: Retention {
+                days: 0,
+                listing_days: None,
+            },
             limits: Some(ProfileLimits {
                 runs_per_day: Some(0),
                 bytes_per_day: Some(1),

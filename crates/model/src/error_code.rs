@@ -105,6 +105,8 @@ catalogue! {
     BuiltinProfile "ERR_BUILTIN_PROFILE" User 2 "A built-in profile cannot be changed." "Create a profile of your own with the same kind.";
     UnknownVariant "ERR_UNKNOWN_VARIANT" User 2 "No adapter of this version makes what the profile asks for." "`exportctl adapters` shows what there is.";
     TrivySchema "ERR_TRIVY_SCHEMA" User 2 "A run asks for a version of the scanner's database schema that this version does not write." "Leave `schema_version` out, or name the one that the message says is written.";
+    DeltaBase "ERR_DELTA_BASE" User 2 "A delta cannot start from the export that the request names." "Name a completed mirror export of the same profile and selectors with `--base`; the message says what is wrong with this one.";
+    DeltaBasePruned "ERR_DELTA_BASE_PRUNED" User 2 "The list of the tree that a delta is to start from is no longer kept." "Start from a newer export, or export `mirror:full`; `retention.listing_days` of the profile says how long lists are kept.";
     UnknownSnapshot "ERR_UNKNOWN_SNAPSHOT" User 2 "There is no such policy snapshot, or none at all." "Import a policy snapshot and its findings, or name another with `--policy-snapshot`.";
     AsOfUnknown "ERR_AS_OF_UNKNOWN" User 2 "The ledger never was in the state that `as_of` names." "Name a watermark of a past run, or a time that is not before the ledger's first import.";
     UnknownRun "ERR_UNKNOWN_RUN" User 2 "There is no such run." "`exportctl runs list` shows what there is.";

@@ -85,15 +85,23 @@ pub enum ProfileKind {
     /// An index of Java archives for the Trivy scanner.
     #[serde(rename = "trivy:java-db")]
     TrivyJavaDb,
+    /// A tree of documents, complete.
+    #[serde(rename = "mirror:full")]
+    MirrorFull,
+    /// What has changed in such a tree since another export.
+    #[serde(rename = "mirror:delta")]
+    MirrorDelta,
 }
 
 impl ProfileKind {
     /// Every kind that this version can produce.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::JsonRaw,
         Self::JsonPolicy,
         Self::TrivyDb,
         Self::TrivyJavaDb,
+        Self::MirrorFull,
+        Self::MirrorDelta,
     ];
 
     /// The kind's name, `<adapter>:<variant>`.
@@ -104,6 +112,8 @@ impl ProfileKind {
             Self::JsonPolicy => "json:policy",
             Self::TrivyDb => "trivy:db",
             Self::TrivyJavaDb => "trivy:java-db",
+            Self::MirrorFull => "mirror:full",
+            Self::MirrorDelta => "mirror:delta",
         }
     }
 
@@ -115,15 +125,18 @@ impl ProfileKind {
             Self::JsonPolicy => ("json", "policy"),
             Self::TrivyDb => ("trivy", "db"),
             Self::TrivyJavaDb => ("trivy", "java-db"),
+            Self::MirrorFull => ("mirror", "full"),
+            Self::MirrorDelta => ("mirror", "delta"),
         }
     }
 
-    /// The kinds of records that such a profile exports unless told otherwise.
+    /// The kinds of records that such a profile exports unless told otherwise. Of a mirror, findings
+    /// only where a policy snapshot is asked for.
     #[must_use]
     pub fn kinds(self) -> &'static [Kind] {
         match self {
             Self::JsonRaw => &Kind::RAW,
-            Self::JsonPolicy => &Kind::ALL,
+            Self::JsonPolicy | Self::MirrorFull | Self::MirrorDelta => &Kind::ALL,
             Self::TrivyDb => &[Kind::Advisory, Kind::Vex],
             Self::TrivyJavaDb => &[Kind::Sbom],
         }
@@ -133,6 +146,18 @@ impl ProfileKind {
     #[must_use]
     pub fn needs_policy(self) -> bool {
         matches!(self, Self::JsonPolicy)
+    }
+
+    /// Whether such a run exports findings where it is asked to.
+    #[must_use]
+    pub fn takes_policy(self) -> bool {
+        self.needs_policy() || self.is_mirror()
+    }
+
+    /// Whether such a run makes a tree of documents, or what has changed in one.
+    #[must_use]
+    pub fn is_mirror(self) -> bool {
+        matches!(self, Self::MirrorFull | Self::MirrorDelta)
     }
 
     /// Whether the parts of such a run are merged into files of their own, so that none of them is a
@@ -146,7 +171,7 @@ impl ProfileKind {
     #[must_use]
     pub fn schema_version(self) -> Option<u32> {
         match self {
-            Self::JsonRaw | Self::JsonPolicy => None,
+            Self::JsonRaw | Self::JsonPolicy | Self::MirrorFull | Self::MirrorDelta => None,
             Self::TrivyDb => Some(2),
             Self::TrivyJavaDb => Some(1),
         }
@@ -168,7 +193,7 @@ impl FromStr for ProfileKind {
             .find(|kind| kind.as_str() == name)
             .ok_or_else(|| UnknownKind {
                 name: name.chars().take(80).collect(),
-                known: "json:raw, json:policy, trivy:db, trivy:java-db",
+                known: "json:raw, json:policy, trivy:db, trivy:java-db, mirror:full, mirror:delta",
             })
     }
 }

@@ -25,8 +25,8 @@ mod work;
 
 pub use approval::RecordedApproval;
 pub use config::{
-    Attestation, Compression, Encryption, OnViolation, ProfileConfig, Retention, Revisions,
-    SignatureForm, Target,
+    Attestation, Compression, Encryption, MirrorIndex, OnViolation, ProfileConfig, Retention,
+    Revisions, SignatureForm, Target,
 };
 pub use digest::{InputHasher, Sha256Digest, Sha256ParseError};
 pub use error_code::{ErrorCode, Fault};
@@ -35,12 +35,13 @@ pub use ids::{InvalidName, ObjectKey, ObjectPrefix, RunId, RunKey, ScheduleId, T
 pub use kind::{Kind, ProfileKind, UnknownKind};
 pub use limits::{Limits, ProfileLimits, QuotaName, QuotaState};
 pub use mark::{Mark, MarkKey, MarkValue};
-pub use part::{Part, PartOutput, QuarantinedRecord, SourceTally};
+pub use part::{Part, PartOutput, QuarantinedRecord, SourceTally, StagedFile};
 pub use profile::{Profile, builtin_profiles};
 pub use record::{AdmittedRecord, Facets, GUARDRAILS_VERSION, IndexEntry, Position, Source};
 pub use run::{
     Archive, AsOf, AssembledCompression, AssembledFile, Cancellation, Distribution,
-    DistributionStatus, Failure, PolicySnapshot, Pruned, Published, Run, RunOptions, RunStatus,
+    DistributionStatus, Failure, MirrorBase, MirrorTree, PolicySnapshot, Pruned, Published, Run,
+    RunOptions, RunStatus, TreeTally,
 };
 pub use schedule::{Recurrence, RecurrenceError, Schedule};
 pub use selectors::{

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Kind, ObjectKey, Position, RunKey, Sha256Digest, Source, Tenant};
+use crate::{Kind, ObjectKey, Position, ProfileKind, RunKey, Sha256Digest, Source, Tenant};
 
 /// What one source gave to one part: count and input hash over its records alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,17 @@ pub struct QuarantinedRecord {
     pub tenant: Option<Tenant>,
 }
 
+/// A file on staging that no bundle holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedFile {
+    /// Where it lies.
+    pub object: ObjectKey,
+    /// Its size.
+    pub size: u64,
+    /// Its SHA-256.
+    pub sha256: Sha256Digest,
+}
+
 /// What the adapter made of a part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartOutput {
@@ -60,10 +71,10 @@ pub struct PartOutput {
     pub quarantine: Option<(ObjectKey, Vec<(String, u64)>)>,
     /// For findings: SHA-256 lines of decision traces lie here (JSON lines), for the fingerprint.
     pub traces: Option<ObjectKey>,
-    /// For kinds that are assembled: where its run file lies, which is what it is merged from. Sizes
-    /// and digests are this file's then.
+    /// Its run file, which files of all parts together are merged from. Where there is no payload
+    /// file, sizes and digests above are its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run_file: Option<ObjectKey>,
+    pub run_file: Option<StagedFile>,
 }
 
 /// A part of a run: consecutive records of one tenant and kind. A row of `export_inputs`.
@@ -90,6 +101,9 @@ pub struct Part {
     pub bytes: u64,
     /// Hash over `_id NUL record_sha256 LF`, in canonical order.
     pub hash: Sha256Digest,
+    /// Which records between the first and the last, where not all: JSON lines of positions lie here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<StagedFile>,
     /// What the adapter made of it; none until it is done.
     pub output: Option<PartOutput>,
     /// The row's version, 0 before it is stored.
@@ -105,6 +119,22 @@ impl Part {
         match &self.owner {
             None => format!("payload/{kind}/part-{ordinal:05}.jsonl"),
             Some(owner) => format!("payload/{owner}/{kind}/part-{ordinal:05}.jsonl"),
+        }
+    }
+
+    /// The part's payload path in a mirror, without what compression and sealing append.
+    #[must_use]
+    pub fn layer_path(&self) -> String {
+        format!("payload/layers/{}-{:05}.tar", self.kind, self.ordinal)
+    }
+
+    /// The part's payload path in a run of `kind`, without what compression and sealing append.
+    #[must_use]
+    pub fn payload_path(&self, kind: ProfileKind) -> String {
+        if kind.is_mirror() {
+            self.layer_path()
+        } else {
+            self.jsonl_path()
         }
     }
 

@@ -62,6 +62,12 @@ pub fn builtin_profiles(tenant: &Tenant) -> Vec<Profile> {
                     "SBOMs and Maven indexes as the index by which Trivy knows Java archives"
                         .to_owned()
                 }
+                ProfileKind::MirrorFull => {
+                    "A tree of all evidence, one file a document, with indexes".to_owned()
+                }
+                ProfileKind::MirrorDelta => {
+                    "What has changed in such a tree since another export".to_owned()
+                }
             },
             config: ProfileConfig::default(),
             created_at: None,

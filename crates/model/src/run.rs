@@ -10,7 +10,7 @@ use crate::approval::one_or_more;
 use crate::config::schema_version_error;
 use crate::{
     CompiledSelectors, CrossTenant, ErrorCode, FieldError, ObjectKey, Profile, ProfileKind,
-    RecordedApproval, RunKey, Selectors, Sha256Digest, Target, Tenant, Timestamp,
+    RecordedApproval, RunId, RunKey, Selectors, Sha256Digest, Target, Tenant, Timestamp,
 };
 
 /// Where a run stands.
@@ -102,6 +102,9 @@ pub struct RunOptions {
     /// profile's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema_version: Option<u32>,
+    /// Of a delta: the export that it starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_export_id: Option<RunId>,
     /// Approvals of the other tenants that the selectors name: DSSE envelopes, one object or a list
     /// of them. A run keeps them in [`Run::approvals`], not here.
     #[serde(
@@ -224,6 +227,47 @@ pub struct Archive {
     pub sha256: Sha256Digest,
 }
 
+/// What a mirror's delta starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MirrorBase {
+    /// The run that made it.
+    pub export_id: RunId,
+    /// SHA-256 of its `export.json`.
+    pub manifest_sha256: Sha256Digest,
+    /// The digest of its tree.
+    pub tree_digest: Sha256Digest,
+    /// The ledger's state that it shows.
+    pub watermark: u64,
+}
+
+/// How much a mirror's tree has of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreeTally {
+    /// The kind.
+    pub kind: crate::Kind,
+    /// Documents.
+    pub documents: u64,
+    /// Their bytes together.
+    pub bytes: u64,
+    /// SHA-256 over their lines in the list of the tree.
+    pub digest: Sha256Digest,
+}
+
+/// The tree that a mirror's run shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MirrorTree {
+    /// SHA-256 of the list of its documents, which is what tells one tree from another.
+    pub digest: Sha256Digest,
+    /// How much it has of each kind that it has any of.
+    pub tallies: Vec<TreeTally>,
+    /// The list, of which deltas are planned; none once it is no longer kept.
+    pub listing: Option<AssembledFile>,
+    /// Of a delta: the list of what has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<AssembledFile>,
+}
+
 /// Where a distribution stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -298,6 +342,12 @@ pub struct Run {
     /// The same of runs across tenants: owner and `_id`, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sboms_of: Vec<(Tenant, String)>,
+    /// Of a delta: what it starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<MirrorBase>,
+    /// Of a mirror: the tree that it shows, once planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<MirrorTree>,
     /// How many parts it has.
     pub parts: u32,
     /// How many of them are not done.
@@ -352,10 +402,21 @@ impl RunOptions {
     #[must_use]
     pub fn errors(&self, kind: ProfileKind) -> Vec<FieldError> {
         let mut errors = Vec::new();
-        if self.policy_snapshot_id.is_some() && !kind.needs_policy() {
+        if self.policy_snapshot_id.is_some() && !kind.takes_policy() {
             errors.push(FieldError {
                 field: "options.policy_snapshot_id".into(),
                 message: format!("{kind} exports no policy; leave it out"),
+            });
+        }
+        let base = match (kind == ProfileKind::MirrorDelta, &self.base_export_id) {
+            (true, None) => Some("must name the export that the delta starts from".to_owned()),
+            (false, Some(_)) => Some(format!("{kind} starts from no other export; leave it out")),
+            _ => None,
+        };
+        if let Some(message) = base {
+            errors.push(FieldError {
+                field: "options.base_export_id".into(),
+                message,
             });
         }
         if let Some(message) = schema_version_error(kind, self.schema_version) {
@@ -373,6 +434,31 @@ impl Run {
     #[must_use]
     pub fn is_cross_tenant(&self) -> bool {
         !self.owners.is_empty()
+    }
+
+    /// When the next of what it keeps is to be removed: its payload, then the list of its tree. None
+    /// where nothing is left, or while there is no end in sight.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        let listing = self.tree.as_ref().and_then(|tree| tree.listing.as_ref());
+        match (&self.pruned, listing) {
+            (None, _) => self.expires_at,
+            (Some(_), None) => None,
+            (Some(_), Some(_)) => {
+                let days = i64::from(self.profile.config.retention.listing_days());
+                let kept = days.saturating_mul(Timestamp::DAY_MILLIS);
+                Some(self.finished_at?.plus_millis(kept))
+            }
+        }
+    }
+
+    /// Whether a step follows its parts that makes files of all of them together.
+    #[must_use]
+    pub fn is_assembled(&self) -> bool {
+        match self.profile.kind {
+            ProfileKind::MirrorFull => !self.profile.config.effective_indexes().is_empty(),
+            kind => kind.is_assembled(),
+        }
     }
 
     /// Whose evidence it exports, in canonical order.

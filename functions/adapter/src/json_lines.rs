@@ -4,15 +4,16 @@ use export_bundle::payload::snapshot::TraceFingerprint;
 use export_canonical::record::member_path;
 use export_lifecycle::PhaseError;
 use export_model::{ErrorCode, Sha256Digest};
+use export_ports::RecordRef;
+use export_staging::Framed;
 
-use crate::framed::Framed;
 use crate::records::Records;
 
 /// A file of JSON lines being written.
 pub(crate) struct JsonLines<'a, 'b>(pub(crate) &'b mut Framed<'a>);
 
 impl Records for JsonLines<'_, '_> {
-    fn record(&mut self, bytes: &[u8]) -> Result<Sha256Digest, PhaseError> {
+    fn record(&mut self, _: &RecordRef, bytes: &[u8]) -> Result<Sha256Digest, PhaseError> {
         let digest = self.0.record(bytes)?;
         self.0.write(b"\n")?;
         Ok(digest)

@@ -10,18 +10,17 @@
 
 mod assemble;
 mod check;
-mod frame_pool;
-mod framed;
 mod json_lines;
+mod keys;
+mod layer;
 mod part;
 mod records;
 mod registry;
 mod run_file;
 mod scratch;
 mod shard;
-mod staging;
 
-pub use frame_pool::FramePool;
+pub use export_staging::FramePool;
 pub use registry::{AdapterInfo, Registry};
 
 use std::path::Path;
@@ -49,6 +48,6 @@ pub async fn handle(
     };
     match held.work() {
         WorkId::Assemble { .. } => assemble::assemble(ports, registry, scratch, held, budget).await,
-        _ => shard::export(ports, registry, frames, held, budget).await,
+        _ => shard::export(ports, registry, frames, scratch, held, budget).await,
     }
 }

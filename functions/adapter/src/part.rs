@@ -5,26 +5,28 @@
 //! part holds a few pages and a few frames, however large it is. Its last frames and the flush to
 //! disk go on while the next part is read.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use export_lifecycle::{Held, PhaseError, transact};
 use export_model::{
     ErrorCode, EventBody, Kind, ObjectKey, Part, PartOutput, Position, QuarantinedRecord, Run,
-    RunStatus, Sha256Digest,
+    RunStatus, Sha256Digest, StagedFile,
 };
 use export_ports::{Evidence, PageBudget, Ports, RecordPage, Scan};
+use export_staging::{FramePool, Framed, PendingFrame, Staged};
 use export_telemetry as telemetry;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use crate::frame_pool::FramePool;
-use crate::framed::Framed;
 use crate::json_lines::JsonLines;
+use crate::keys;
+use crate::layer::{self, Layer};
 use crate::records::{Checked, check_all};
 use crate::run_file::RunFile;
-use crate::staging;
+use crate::scratch;
 
 const PAGE: PageBudget = PageBudget {
     records: 4_096,
@@ -42,7 +44,11 @@ pub(crate) struct Job {
     pub(crate) run: Run,
     pub(crate) part: Part,
     pub(crate) scan: Scan,
+    /// Where what is too much for memory goes.
+    pub(crate) scratch: PathBuf,
 }
+
+type Frames = mpsc::Sender<PendingFrame>;
 
 /// What processing a part's records gave.
 struct Processed {
@@ -54,9 +60,25 @@ struct Processed {
 
 /// A part whose records were all read and checked; its last frames may still be on their way.
 pub(crate) struct Streamed {
-    object: ObjectKey,
     processed: Processed,
-    writing: JoinHandle<Result<staging::Staged, PhaseError>>,
+    /// Its payload file, where it becomes one.
+    file: Option<Writing>,
+    /// Its run file, where parts are merged.
+    run_file: Option<Writing>,
+}
+
+/// A file on its way to storage.
+struct Writing {
+    object: ObjectKey,
+    staged: JoinHandle<Result<Staged, PhaseError>>,
+}
+
+impl Writing {
+    async fn abort(self) {
+        if let Ok(Ok(staged)) = self.staged.await {
+            staged.abort().await;
+        }
+    }
 }
 
 /// Streams a part's records into its payload file. What an attempt that fails has written is swept
@@ -67,25 +89,26 @@ pub(crate) async fn stream(
     frames: &Arc<FramePool>,
     job: &Job,
 ) -> Result<Streamed, PhaseError> {
-    let name = if job.run.profile.kind.is_assembled() {
-        format!("runs/part-{:05}", job.part.index)
-    } else {
-        format!("{}.zst", job.part.jsonl_path())
-    };
-    let object = key(job, held, &name)?;
+    let kind = job.run.profile.kind;
+    let (mut file, mut run_file) = (None, None);
+    let (mut file_in, mut run_in) = (None, None);
+    if !kind.is_assembled() {
+        let name = format!("{}.zst", job.part.payload_path(kind));
+        let (writing, frames_in) = write(ports, held, frames, job, &name)?;
+        (file, file_in) = (Some(writing), Some(frames_in));
+    }
+    if job.run.is_assembled() {
+        let name = format!("runs/part-{:05}", job.part.index);
+        let (writing, frames_in) = write(ports, held, frames, job, &name)?;
+        (run_file, run_in) = (Some(writing), Some(frames_in));
+    }
     let (pages_in, pages) = mpsc::channel(WAITING);
     let (spare_in, spare) = mpsc::unbounded_channel();
-    let (frames_in, stored) = mpsc::channel(WAITING);
-    let (part, run, tenant) = (job.part.index, &job.run.key.run, &job.run.key.tenant);
-
     let processing = tokio::task::spawn_blocking({
         let (job, pool) = (job.clone(), Arc::clone(frames));
-        move || process(&job, &pool, pages, &spare_in, frames_in)
+        move || process(&job, &pool, pages, &spare_in, (file_in, run_in))
     });
-    let span = tracing::info_span!("export.write", otel.name = telemetry::SPAN_WRITE,
-        run_id = %run, tenant = %tenant, part);
-    let writing = staging::write(ports.clone(), Arc::clone(frames), object.clone(), stored);
-    let writing = tokio::spawn(writing.instrument(span));
+    let (part, run, tenant) = (job.part.index, &job.run.key.run, &job.run.key.tenant);
     let span = tracing::info_span!("export.fetch", otel.name = telemetry::SPAN_FETCH,
         run_id = %run, tenant = %tenant, part);
     let read = read(ports, held, job, pages_in, spare)
@@ -94,15 +117,17 @@ pub(crate) async fn stream(
     let processed = processing.await.map_err(|e| stopped(&e))?;
     match (read, processed) {
         (Ok(()), Ok(processed)) => Ok(Streamed {
-            object,
             processed,
-            writing,
+            file,
+            run_file,
         }),
         (read, processed) => {
             let mut errors: Vec<_> = read.err().into_iter().chain(processed.err()).collect();
-            match writing.await.map_err(|e| stopped(&e))? {
-                Ok(staged) => staged.abort().await,
-                Err(error) => errors.push(error),
+            for writing in [file, run_file].into_iter().flatten() {
+                match writing.staged.await.map_err(|e| stopped(&e))? {
+                    Ok(staged) => staged.abort().await,
+                    Err(error) => errors.push(error),
+                }
             }
             // The stage that failed first says why; the others only say that nobody listened.
             errors.sort_by_key(|error| matches!(error, PhaseError::Superseded));
@@ -119,36 +144,63 @@ impl Streamed {
         held: &Held,
         job: &Job,
     ) -> Result<(PartOutput, u64), PhaseError> {
-        let staged = self.writing.await.map_err(|e| stopped(&e))??;
         let bytes = self.processed.checked.bytes;
-        let output = store(ports, held, job, self.object, self.processed, staged).await?;
+        let output = store(ports, held, job, self).await?;
         Ok((output, bytes))
     }
 
     /// Forgets what was written.
     pub(crate) async fn abort(self) {
-        if let Ok(Ok(staged)) = self.writing.await {
-            staged.abort().await;
+        for writing in [self.file, self.run_file].into_iter().flatten() {
+            writing.abort().await;
         }
     }
+}
+
+/// Begins to write a file; gives where its frames go.
+fn write(
+    ports: &Ports,
+    held: &Held,
+    pool: &Arc<FramePool>,
+    job: &Job,
+    name: &str,
+) -> Result<(Writing, mpsc::Sender<PendingFrame>), PhaseError> {
+    let object = key(job, held, name)?;
+    let (send, frames) = mpsc::channel(WAITING);
+    let span = tracing::info_span!("export.write", otel.name = telemetry::SPAN_WRITE,
+        run_id = %job.run.key.run, tenant = %job.run.key.tenant, part = job.part.index);
+    let writing = export_staging::write(ports.clone(), Arc::clone(pool), object.clone(), frames);
+    let staged = tokio::spawn(writing.instrument(span));
+    Ok((Writing { object, staged }, send))
+}
+
+/// Makes a file appear, unless it is empty.
+async fn appear(writing: Option<Writing>) -> Result<Option<StagedFile>, PhaseError> {
+    let Some(Writing { object, staged }) = writing else {
+        return Ok(None);
+    };
+    let staged = staged.await.map_err(|e| stopped(&e))??;
+    let (size, sha256) = (staged.size, staged.sha256);
+    Ok(staged.complete().await?.then_some(StagedFile {
+        object,
+        size,
+        sha256,
+    }))
 }
 
 async fn store(
     ports: &Ports,
     held: &Held,
     job: &Job,
-    object: ObjectKey,
-    processed: Processed,
-    staged: staging::Staged,
+    streamed: Streamed,
 ) -> Result<PartOutput, PhaseError> {
-    let path = job.part.jsonl_path();
+    let path = job.part.payload_path(job.run.profile.kind);
     let Processed {
         size: content_size,
         sha256: content_sha256,
         checked,
-    } = processed;
-    let (size, sha256) = (staged.size, staged.sha256);
-    let appeared = staged.complete().await?;
+    } = streamed.processed;
+    let (file, run_file) = tokio::try_join!(appear(streamed.file), appear(streamed.run_file))?;
     let quarantine = if checked.quarantined.is_empty() {
         None
     } else {
@@ -164,17 +216,11 @@ async fn store(
         ports.objects.put(&key, Bytes::from(checked.traces)).await?;
         Some(key)
     };
-    let is_assembled = job.run.profile.kind.is_assembled();
-    let object = appeared.then_some(object);
-    let (object, run_file) = if is_assembled {
-        (None, object)
-    } else {
-        (object, None)
-    };
+    let stored = file.as_ref().or(run_file.as_ref());
     Ok(PartOutput {
-        object,
-        size,
-        sha256,
+        size: stored.map_or(0, |file| file.size),
+        sha256: stored.map_or_else(|| Sha256Digest::of(b""), |file| file.sha256),
+        object: file.map(|file| file.object),
         content_size,
         content_sha256,
         records: checked.records,
@@ -232,15 +278,27 @@ async fn read(
         Kind::Finding => &*ports.policy,
         _ => &*ports.ledger,
     };
+    let picked = keys::positions(ports, &job.part).await?;
     let (mut records, mut bytes) = (0, 0);
     let (mut looked, mut told) = (ports.clock.now(), ports.clock.now());
     let mut after: Option<Position> = None;
     loop {
         let (first, last) = (&job.part.first, &job.part.last);
         let spare = spare.try_recv().unwrap_or_default();
-        let page = evidence
-            .records(&job.scan, first, last, after.as_ref(), PAGE, spare)
-            .await?;
+        let page = match &picked {
+            None => {
+                evidence
+                    .records(&job.scan, first, last, after.as_ref(), PAGE, spare)
+                    .await?
+            }
+            Some(picked) => {
+                let begin = after.as_ref().map_or(0, |after| {
+                    picked.partition_point(|position| position <= after)
+                });
+                let rest = picked.get(begin..).unwrap_or_default();
+                evidence.pick(&job.scan, rest, PAGE, spare).await?
+            }
+        };
         let Some(last) = page.last() else { break };
         after = Some(last);
         records += page.records.len() as u64;
@@ -301,21 +359,40 @@ fn process(
     pool: &FramePool,
     pages: mpsc::Receiver<RecordPage>,
     spare: &mpsc::UnboundedSender<RecordPage>,
-    frames: mpsc::Sender<crate::frame_pool::PendingFrame>,
+    (file, run_file): (Option<Frames>, Option<Frames>),
 ) -> Result<Processed, PhaseError> {
     let profile = &job.run.profile;
-    let mut framed;
-    let checked = if profile.kind.is_assembled() {
-        framed = Framed::new(pool, None, frames);
-        let mut rows = RunFile::new(profile.kind, &mut framed)?;
-        let checked = check_all(job, pages, spare, &mut rows)?;
-        rows.finish()?;
-        checked
-    } else {
-        framed = Framed::new(pool, Some(profile.config.compression.level), frames);
-        check_all(job, pages, spare, &mut JsonLines(&mut framed))?
+    let mut file =
+        file.map(|frames| Framed::new(pool, Some(profile.config.compression.level), frames));
+    let mut run_file = run_file.map(|frames| Framed::new(pool, None, frames));
+    let checked = match (&mut file, &mut run_file) {
+        (Some(file), run_file) if profile.kind.is_mirror() => {
+            let indexes = layer::indexes(&job.run);
+            std::fs::create_dir_all(&job.scratch)
+                .map_err(|e| scratch::failed("creating", &job.scratch, e))?;
+            let mut layer = Layer::new(job.part.kind, file, &indexes, &job.scratch);
+            let checked = check_all(job, pages, spare, &mut layer)?;
+            layer.finish(run_file.as_mut())?;
+            checked
+        }
+        (Some(file), _) => check_all(job, pages, spare, &mut JsonLines(file))?,
+        (None, Some(run_file)) => {
+            let mut rows = RunFile::new(profile.kind, run_file)?;
+            let checked = check_all(job, pages, spare, &mut rows)?;
+            rows.finish()?;
+            checked
+        }
+        (None, None) => {
+            let detail = format!("a part of {} becomes no file", profile.kind);
+            return Err(PhaseError::permanent(ErrorCode::Internal, detail));
+        }
     };
-    let (size, sha256) = framed.finish()?;
+    let mut content = None;
+    for framed in [file, run_file].into_iter().flatten() {
+        let ended = framed.finish()?;
+        content.get_or_insert(ended);
+    }
+    let (size, sha256) = content.unwrap_or((0, Sha256Digest::of(b"")));
     Ok(Processed {
         size,
         sha256,

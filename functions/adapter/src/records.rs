@@ -2,7 +2,7 @@
 
 use export_lifecycle::PhaseError;
 use export_model::{ErrorCode, InputHasher, Kind, OnViolation, QuarantinedRecord, Sha256Digest};
-use export_ports::RecordPage;
+use export_ports::{RecordPage, RecordRef};
 use tokio::sync::mpsc;
 
 use crate::check;
@@ -15,7 +15,7 @@ const MAX_QUARANTINED: usize = 100_000;
 /// What takes the records of a part.
 pub(crate) trait Records {
     /// Takes the next record; gives its digest.
-    fn record(&mut self, bytes: &[u8]) -> Result<Sha256Digest, PhaseError>;
+    fn record(&mut self, record: &RecordRef, bytes: &[u8]) -> Result<Sha256Digest, PhaseError>;
 }
 
 /// What going through a part's records gave.
@@ -82,7 +82,7 @@ pub(crate) fn check_all(
             if kind == Kind::Finding {
                 trace_line(&record.id, canonical, &mut checked.traces)?;
             }
-            let record_sha256 = sink.record(canonical)?;
+            let record_sha256 = sink.record(record, canonical)?;
             checked.count(&record.id);
             check::drift(record, &record_sha256)?;
             inputs.add(&record.id, &record_sha256);

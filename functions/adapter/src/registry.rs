@@ -41,6 +41,12 @@ impl Default for Registry {
                         "application/vnd.aquasec.trivy.javadb.layer.v1.tar+gzip",
                     ],
                 },
+                AdapterInfo {
+                    name: "mirror",
+                    version: "1",
+                    variants: &["full", "delta"],
+                    formats: &["application/x-tar"],
+                },
             ],
         }
     }

@@ -4,13 +4,14 @@ use std::io;
 
 use export_lifecycle::PhaseError;
 use export_model::{ErrorCode, ProfileKind, Sha256Digest};
+use export_ports::RecordRef;
 use export_trivy::TrivyError;
 use export_trivy::map::{map_database, map_java};
 use export_trivy::row::Rows;
 use export_trivy::runs::{RUN_BUDGET_BYTES, RunWriter};
 
-use crate::framed::Framed;
 use crate::records::Records;
+use export_staging::Framed;
 
 /// What one record says, added to rows.
 type Map = fn(&[u8], &mut Rows);
@@ -27,7 +28,10 @@ impl<'a, 'b> RunFile<'a, 'b> {
         let map = match kind {
             ProfileKind::TrivyDb => map_database,
             ProfileKind::TrivyJavaDb => map_java,
-            ProfileKind::JsonRaw | ProfileKind::JsonPolicy => {
+            ProfileKind::JsonRaw
+            | ProfileKind::JsonPolicy
+            | ProfileKind::MirrorFull
+            | ProfileKind::MirrorDelta => {
                 let detail = format!("{kind} is not assembled");
                 return Err(PhaseError::permanent(ErrorCode::Internal, detail));
             }
@@ -43,7 +47,7 @@ impl<'a, 'b> RunFile<'a, 'b> {
 }
 
 impl Records for RunFile<'_, '_> {
-    fn record(&mut self, bytes: &[u8]) -> Result<Sha256Digest, PhaseError> {
+    fn record(&mut self, _: &RecordRef, bytes: &[u8]) -> Result<Sha256Digest, PhaseError> {
         let mut rows = Rows::default();
         (self.map)(bytes, &mut rows);
         self.writer.push(rows).map_err(failed)?;
@@ -74,7 +78,7 @@ pub(crate) fn told(error: &dyn std::error::Error) -> String {
 }
 
 /// Writes to where a part is stored.
-struct Stored<'a, 'b>(&'b mut Framed<'a>);
+pub(crate) struct Stored<'a, 'b>(pub(crate) &'b mut Framed<'a>);
 
 impl io::Write for Stored<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

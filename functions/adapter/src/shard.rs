@@ -1,5 +1,6 @@
 //! A shard: consecutive parts, written one after the other under one lease.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,14 +9,15 @@ use export_model::{ErrorCode, EventBody, Part, PartOutput, Run, RunStatus, Times
 use export_ports::Ports;
 use tracing::Instrument;
 
-use crate::frame_pool::FramePool;
 use crate::part::{self, Job};
 use crate::registry::Registry;
+use export_staging::FramePool;
 
 pub(crate) async fn export(
     ports: &Ports,
     registry: &Registry,
     frames: &Arc<FramePool>,
+    scratch: &Path,
     held: Held,
     budget: Budget,
 ) -> Result<(), PhaseError> {
@@ -23,7 +25,7 @@ pub(crate) async fn export(
     let span = tracing::info_span!("adapter", run_id = %key.run, tenant = %key.tenant,
         correlation_id = held.correlation_id(), phase = "adapter", profile_kind = tracing::field::Empty, adapter = tracing::field::Empty);
     async {
-        match parts(ports, registry, frames, &held, budget).await {
+        match parts(ports, registry, frames, scratch, &held, budget).await {
             Ok(Progress::Done) => Ok(()),
             Ok(Progress::OutOfTime) => held.give_back(ports, Duration::ZERO).await,
             Err(error) => held.failed(ports, error).await,
@@ -44,6 +46,7 @@ async fn parts(
     ports: &Ports,
     registry: &Registry,
     frames: &Arc<FramePool>,
+    scratch: &Path,
     held: &Held,
     budget: Budget,
 ) -> Result<Progress, PhaseError> {
@@ -82,6 +85,7 @@ async fn parts(
             scan: export_plan::scan(&run, part.owner(), watermark, &selectors, part.kind),
             run: run.clone(),
             part,
+            scratch: scratch.to_owned(),
         };
         // Storing a part waits for the disk mostly, reading the next one for the processor.
         let (streamed, finished) = tokio::join!(

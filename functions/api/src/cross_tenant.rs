@@ -71,6 +71,17 @@ pub(crate) fn access(
             message,
         ));
     }
+    if profile.kind.is_mirror() {
+        let message = format!(
+            "cannot be named with {}: a mirror is of one tenant",
+            profile.kind
+        );
+        return Err(refused(
+            ErrorCode::CrossTenant,
+            "selectors.tenants",
+            message,
+        ));
+    }
     if approvals.len() > MAX_APPROVALS {
         let message = format!("has more than {MAX_APPROVALS} approvals");
         return Err(refused(ErrorCode::InvalidRequest, FIELD, message));

@@ -133,6 +133,12 @@ impl Cutter {
         self.ordinal = 0;
     }
 
+    /// How many parts have ended.
+    #[must_use]
+    pub fn closed(&self) -> usize {
+        self.cut.parts.len()
+    }
+
     /// How many parts there are so far.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -10,8 +10,10 @@
 
 mod cut;
 mod export;
+mod mirror;
 mod plan;
 mod start;
+mod walk;
 
 pub use cut::{Cut, CutPart, Cutter};
 pub use plan::{MAX_PARTS, SHARD_PARTS, scan};

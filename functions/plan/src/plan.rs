@@ -6,20 +6,16 @@ use export_lifecycle::{Held, NoSuchState, PhaseError, transact, watermark};
 use export_model::{
     CompiledSelectors, ErrorCode, Kind, Part, Run, RunKey, RunStatus, Tenant, Timestamp, WorkId,
 };
-use export_ports::{Evidence, Ports, Scan, Write};
+use export_ports::{Ports, Scan, Write};
 use export_telemetry as telemetry;
 use tracing::Instrument;
 
-use crate::cut::{Cut, Cutter};
+use crate::walk::{Planned, walk};
 
 /// Parts that one message's shard covers.
 pub const SHARD_PARTS: u32 = 8;
 /// Most parts that a run may have: its rows are committed in one transaction.
 pub const MAX_PARTS: usize = 10_000;
-/// Index lines a page.
-const PAGE: usize = 10_000;
-/// How often the walk looks whether its run is still wanted.
-const LOOK_MILLIS: u64 = 200;
 
 /// The read that a run makes for `owner`'s records of `kind`.
 ///
@@ -67,17 +63,33 @@ pub(crate) async fn plan(ports: &Ports, held: &Held) -> Result<(), PhaseError> {
             })?;
         let mut selectors = compile(&run)?;
         let sboms = resolve_sboms(ports, &run, watermark, &mut selectors).await?;
-        let cut = walk(ports, held, &run, watermark, &selectors).await?;
-        commit(ports, held, &key, started, watermark, sboms, cut).await
+        not_before_base(&run, watermark)?;
+        let planned = walk(ports, held, &run, watermark, &selectors).await?;
+        commit(ports, held, &key, started, watermark, sboms, planned).await
     }
     .instrument(span)
     .await
 }
 
-async fn wanted(ports: &Ports, key: &RunKey) -> Result<Run, PhaseError> {
+pub(crate) async fn wanted(ports: &Ports, key: &RunKey) -> Result<Run, PhaseError> {
     match ports.state.run(key).await? {
         Some(run) if run.status == RunStatus::Pending => Ok(run),
         _ => Err(PhaseError::Superseded),
+    }
+}
+
+/// A delta leads forward.
+fn not_before_base(run: &Run, watermark: u64) -> Result<(), PhaseError> {
+    match &run.base {
+        Some(base) if watermark < base.watermark => Err(PhaseError::permanent(
+            ErrorCode::DeltaBase,
+            format!(
+                "as_of is watermark {watermark}, but the base, run {}, shows the ledger as it was \
+                 later, at {}",
+                base.export_id, base.watermark
+            ),
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -129,72 +141,6 @@ async fn resolve_sboms(
     Ok(sboms)
 }
 
-/// The kinds that a run exports, in canonical order.
-fn kinds(run: &Run, selectors: &CompiledSelectors) -> Vec<Kind> {
-    let mut kinds = run.profile.config.effective_kinds(run.profile.kind);
-    if let Some(wanted) = &selectors.base.kinds {
-        kinds.retain(|kind| wanted.contains(kind));
-    }
-    kinds
-}
-
-async fn walk(
-    ports: &Ports,
-    held: &Held,
-    run: &Run,
-    watermark: u64,
-    selectors: &CompiledSelectors,
-) -> Result<Cut, PhaseError> {
-    let config = &run.profile.config;
-    let mut cutter = Cutter::new(
-        Kind::Advisory,
-        config.records_per_part,
-        config.bytes_per_part,
-    );
-    let mut looked = ports.clock.now();
-    let kinds = kinds(run, selectors);
-    let of = |owner| kinds.iter().map(move |kind| (owner, *kind));
-    let groups: Vec<(&Tenant, Kind)> = run.owners().iter().flat_map(of).collect();
-    for (owner, kind) in groups {
-        if run.is_cross_tenant() {
-            cutter.next_owner(owner);
-        }
-        cutter.next_kind(kind);
-        let scan = scan(run, owner, watermark, selectors, kind);
-        let evidence: &dyn Evidence = match kind {
-            Kind::Finding => &*ports.policy,
-            _ => &*ports.ledger,
-        };
-        let mut after = None;
-        loop {
-            let page = evidence.index(&scan, after.as_ref(), PAGE).await?;
-            let more = page.len() == PAGE;
-            after = page.last().map(|entry| entry.position.clone());
-            for entry in page {
-                cutter.add(entry);
-            }
-            if cutter.len() > MAX_PARTS {
-                return Err(PhaseError::permanent(
-                    ErrorCode::TooManyParts,
-                    format!("run {} would have more than {MAX_PARTS} parts", run.key.run),
-                ));
-            }
-            let now = ports.clock.now();
-            if now.millis_since(looked) >= LOOK_MILLIS {
-                looked = now;
-                wanted(ports, &run.key).await?;
-            }
-            if held.is_lost() {
-                return Err(PhaseError::Superseded);
-            }
-            if !more {
-                break;
-            }
-        }
-    }
-    Ok(cutter.finish())
-}
-
 async fn commit(
     ports: &Ports,
     held: &Held,
@@ -202,8 +148,10 @@ async fn commit(
     started: Timestamp,
     watermark: u64,
     sboms: Sboms,
-    cut: Cut,
+    planned: Planned,
 ) -> Result<(), PhaseError> {
+    let Planned { cut, keys, tree } = planned;
+    let mut keys = keys.into_iter();
     let parts: Vec<Part> = cut
         .parts
         .into_iter()
@@ -219,6 +167,7 @@ async fn commit(
             records: part.records,
             bytes: part.bytes,
             hash: part.hash,
+            keys: keys.next(),
             output: None,
             rev: 0,
         })
@@ -234,6 +183,7 @@ async fn commit(
         run.started_at = Some(started);
         run.watermark = Some(watermark);
         run.sources = cut.sources.clone();
+        run.tree.clone_from(&tree);
         run.sboms = sboms.own.clone();
         run.sboms_of = sboms.of.clone();
         run.parts = count;

@@ -38,6 +38,7 @@ pub(crate) fn manifest(run: &Run, files: &[PayloadFile], parts: &[Part]) -> Mani
         }
     }
     let (_, variant) = run.profile.kind.adapter_and_variant();
+    let tree = run.tree.as_ref().map(|tree| tree.digest);
     Manifest {
         schema: SCHEMA.to_owned(),
         run: RunSection {
@@ -65,6 +66,9 @@ pub(crate) fn manifest(run: &Run, files: &[PayloadFile], parts: &[Part]) -> Mani
             quarantined: quarantined(parts),
         },
         content_digest: content_digest(&files),
+        tree_digest: tree.filter(|_| run.base.is_none()),
+        base: run.base.clone(),
+        result_tree_digest: tree.filter(|_| run.base.is_some()),
         files,
         distributions: run
             .profile
@@ -127,6 +131,7 @@ pub(crate) fn statement(
         finished_at: now,
         watermark: run.watermark.unwrap_or(0),
         sources: run.sources.clone(),
+        base: run.base.clone(),
         policy_snapshot: run.policy_snapshot.clone(),
         sboms,
         key_id: by.key_id.clone(),

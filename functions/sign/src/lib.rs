@@ -6,6 +6,7 @@
 //! after reads only what was published.
 
 mod documents;
+mod mirror;
 mod payload;
 mod publish;
 

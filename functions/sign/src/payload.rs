@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use export_bundle::frames::{FRAME_BYTES, FrameCompressor};
 use export_bundle::manifest::{
-    Algorithm, CompressionEntry, FileEntry, MEDIA_TYPE_JSON, MEDIA_TYPE_JSON_LINES, RecordRange,
+    Algorithm, CompressionEntry, FileEntry, MEDIA_TYPE_JSON, MEDIA_TYPE_JSON_LINES, MEDIA_TYPE_TAR,
+    RecordRange,
 };
 use export_bundle::payload::{
     INPUTS, POLICY_SNAPSHOT, QUARANTINE,
@@ -14,7 +15,8 @@ use export_bundle::payload::{
 };
 use export_lifecycle::{Held, PhaseError};
 use export_model::{
-    AssembledCompression, AssembledFile, ErrorCode, ObjectKey, Part, PartOutput, Run, Sha256Digest,
+    AssembledCompression, AssembledFile, ErrorCode, Kind, ObjectKey, Part, PartOutput, Run,
+    Sha256Digest,
 };
 use export_ports::{Ports, Upload};
 use sha2::{Digest, Sha256};
@@ -55,6 +57,12 @@ pub(crate) fn outputs(parts: &[Part]) -> Result<Vec<(&Part, &PartOutput)>, Phase
 
 /// The files that parts have become.
 pub(crate) fn part_files(run: &Run, parts: &[Part]) -> Result<Vec<PayloadFile>, PhaseError> {
+    let kind = run.profile.kind;
+    let media_type = if kind.is_mirror() {
+        MEDIA_TYPE_TAR
+    } else {
+        MEDIA_TYPE_JSON_LINES
+    };
     let mut files = Vec::new();
     for (part, output) in outputs(parts)? {
         let (Some(object), Some((first, last))) = (&output.object, &output.range) else {
@@ -67,12 +75,12 @@ pub(crate) fn part_files(run: &Run, parts: &[Part]) -> Result<Vec<PayloadFile>, 
             .sum();
         files.push(PayloadFile {
             entry: FileEntry {
-                path: format!("{}.zst", part.jsonl_path()),
+                path: format!("{}.zst", part.payload_path(kind)),
                 size: output.size,
                 sha256: output.sha256,
                 content_size: output.content_size,
                 content_sha256: output.content_sha256,
-                media_type: MEDIA_TYPE_JSON_LINES.to_owned(),
+                media_type: media_type.to_owned(),
                 compression: Some(zstd(run)),
                 records: Some(output.records),
                 range: Some(RecordRange {
@@ -89,7 +97,12 @@ pub(crate) fn part_files(run: &Run, parts: &[Part]) -> Result<Vec<PayloadFile>, 
 
 /// The files that all parts together have become.
 pub(crate) fn assembled_files(run: &Run) -> Vec<PayloadFile> {
-    let entry = |file: &AssembledFile| FileEntry {
+    run.assembled.iter().map(assembled_file).collect()
+}
+
+/// A file that was made of more than one part, or of none.
+pub(crate) fn assembled_file(file: &AssembledFile) -> PayloadFile {
+    let entry = FileEntry {
         path: file.path.clone(),
         size: file.size,
         sha256: file.sha256,
@@ -110,13 +123,10 @@ pub(crate) fn assembled_files(run: &Run) -> Vec<PayloadFile> {
         range: None,
         quarantined: None,
     };
-    run.assembled
-        .iter()
-        .map(|file| PayloadFile {
-            entry: entry(file),
-            object: file.object.clone(),
-        })
-        .collect()
+    PayloadFile {
+        entry,
+        object: file.object.clone(),
+    }
 }
 
 fn zstd(run: &Run) -> CompressionEntry {
@@ -147,12 +157,12 @@ pub(crate) async fn inputs(
 ) -> Result<PayloadFile, PhaseError> {
     let mut file = Compressed::new(ports, held, run, INPUTS)?;
     for part in parts {
-        let line = InputLine::of(part)
+        let line = InputLine::of(part, run.profile.kind)
             .to_line()
             .map_err(|e| internal("writing the list of inputs", e))?;
         file.write(&line).await?;
     }
-    file.finish().await
+    file.finish(MEDIA_TYPE_JSON_LINES).await
 }
 
 /// Writes `payload/quarantine.jsonl.zst`; none when nothing was quarantined.
@@ -182,7 +192,7 @@ pub(crate) async fn quarantine(
         }
     }
     match file {
-        Some(file) => Ok(Some(file.finish().await?)),
+        Some(file) => Ok(Some(file.finish(MEDIA_TYPE_JSON_LINES).await?)),
         None => Ok(None),
     }
 }
@@ -197,22 +207,50 @@ pub(crate) async fn policy_snapshot(
     let Some(snapshot) = &run.policy_snapshot else {
         return Ok(None);
     };
+    let document = match &run.tree {
+        Some(tree) => {
+            let findings = tree
+                .tallies
+                .iter()
+                .find(|tally| tally.kind == Kind::Finding);
+            SnapshotDocument::of_tree(snapshot, findings.map_or(0, |tally| tally.documents))
+        }
+        None => SnapshotDocument::new(snapshot, traces(ports, parts).await?),
+    };
+    let bytes = document
+        .to_bytes()
+        .map_err(|e| internal("writing the policy snapshot", e))?;
+    document_file(ports, held, run, POLICY_SNAPSHOT, bytes)
+        .await
+        .map(Some)
+}
+
+/// The decision traces of all findings.
+async fn traces(ports: &Ports, parts: &[Part]) -> Result<TraceFingerprint, PhaseError> {
     let mut traces = TraceFingerprint::default();
     for part in parts {
         if let Some(list) = part.output.as_ref().and_then(|o| o.traces.as_ref()) {
             add_traces(ports, list, &mut traces).await?;
         }
     }
-    let bytes = SnapshotDocument::new(snapshot, traces)
-        .to_bytes()
-        .map_err(|e| internal("writing the policy snapshot", e))?;
-    let object = key(run, held, POLICY_SNAPSHOT)?;
+    Ok(traces)
+}
+
+/// Stores a document.
+pub(crate) async fn document_file(
+    ports: &Ports,
+    held: &Held,
+    run: &Run,
+    path: &'static str,
+    bytes: Vec<u8>,
+) -> Result<PayloadFile, PhaseError> {
+    let object = key(run, held, path)?;
     let sha256 = Sha256Digest::of(&bytes);
     let size = bytes.len() as u64;
     ports.objects.put(&object, Bytes::from(bytes)).await?;
-    Ok(Some(PayloadFile {
+    Ok(PayloadFile {
         entry: FileEntry {
-            path: POLICY_SNAPSHOT.to_owned(),
+            path: path.to_owned(),
             size,
             sha256,
             content_size: size,
@@ -224,7 +262,7 @@ pub(crate) async fn policy_snapshot(
             quarantined: None,
         },
         object,
-    }))
+    })
 }
 
 /// Adds the lines `_id NUL sha256 LF` that the adapter kept of a part's decision traces.
@@ -263,8 +301,8 @@ async fn add_traces(
     }
 }
 
-/// A payload file of lines, compressed in frames as it is written.
-struct Compressed<'a> {
+/// A payload file, compressed in frames as it is written.
+pub(crate) struct Compressed<'a> {
     ports: &'a Ports,
     run: &'a Run,
     path: &'static str,
@@ -280,7 +318,7 @@ struct Compressed<'a> {
 }
 
 impl<'a> Compressed<'a> {
-    fn new(
+    pub(crate) fn new(
         ports: &'a Ports,
         held: &Held,
         run: &'a Run,
@@ -303,7 +341,7 @@ impl<'a> Compressed<'a> {
         })
     }
 
-    async fn write(&mut self, mut bytes: &[u8]) -> Result<(), PhaseError> {
+    pub(crate) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), PhaseError> {
         while !bytes.is_empty() {
             let room = FRAME_BYTES - self.frame.len();
             let (now, later) = bytes.split_at(room.min(bytes.len()));
@@ -343,7 +381,7 @@ impl<'a> Compressed<'a> {
             .await?)
     }
 
-    async fn finish(mut self) -> Result<PayloadFile, PhaseError> {
+    pub(crate) async fn finish(mut self, media_type: &str) -> Result<PayloadFile, PhaseError> {
         if !self.frame.is_empty() || self.size == 0 {
             // A file without lines is one empty frame, so that it still is a zstd file.
             self.flush().await?;
@@ -359,7 +397,7 @@ impl<'a> Compressed<'a> {
                 sha256: Sha256Digest(self.stored.finalize().into()),
                 content_size: self.content_size,
                 content_sha256: Sha256Digest(self.content.finalize().into()),
-                media_type: MEDIA_TYPE_JSON_LINES.to_owned(),
+                media_type: media_type.to_owned(),
                 compression: Some(zstd(self.run)),
                 records: None,
                 range: None,

@@ -14,6 +14,7 @@ use export_telemetry as telemetry;
 use tracing::Instrument;
 
 use crate::documents::{self, SignedBy};
+use crate::mirror;
 use crate::payload::{self, PayloadFile, internal, key};
 
 /// Rows a page.
@@ -63,6 +64,7 @@ async fn write(
     let parts = all_parts(ports, run).await?;
     let mut files = payload::part_files(run, &parts)?;
     files.extend(payload::assembled_files(run));
+    files.extend(mirror::files(ports, held, run).await?);
     files.push(payload::inputs(ports, held, run, &parts).await?);
     files.extend(payload::quarantine(ports, held, run, &parts).await?);
     files.extend(payload::policy_snapshot(ports, held, run, &parts).await?);

@@ -4,7 +4,7 @@
 //! A line holds nothing of the run, of the ledger's sequence or of time: two ledgers with the same
 //! records give the same bytes.
 
-use export_model::{Kind, Part, Position, Sha256Digest, Tenant};
+use export_model::{Kind, Part, Position, ProfileKind, Sha256Digest, Tenant};
 use serde::{Deserialize, Serialize};
 
 use super::LineError;
@@ -71,9 +71,9 @@ impl InputPosition {
 }
 
 impl InputLine {
-    /// The line of a part that is done.
+    /// The line of a part of a run of `profile` that is done.
     #[must_use]
-    pub fn of(part: &Part) -> Self {
+    pub fn of(part: &Part, profile: ProfileKind) -> Self {
         let output = part.output.as_ref();
         let quarantined = output
             .and_then(|output| output.quarantine.as_ref())
@@ -82,7 +82,7 @@ impl InputLine {
             bytes: part.bytes,
             file: output
                 .and_then(|output| output.object.as_ref())
-                .map(|_| part.jsonl_path()),
+                .map(|_| part.payload_path(profile)),
             first: (&part.first).into(),
             hash: part.hash,
             kind: part.kind,

@@ -10,6 +10,15 @@ pub mod snapshot;
 pub const INPUTS: &str = "payload/inputs.jsonl.zst";
 /// Path of the list of quarantined records; only there when it has a line.
 pub const QUARANTINE: &str = "payload/quarantine.jsonl.zst";
+/// Path of the list of a tree, in complete mirrors.
+pub const TREE: &str = "payload/tree.jsonl.zst";
+/// Path of what a delta leads from and to.
+pub const DELTA: &str = "payload/delta.json";
+/// Path of the list of what has changed, in deltas.
+pub const DELTA_CHANGES: &str = "payload/delta.jsonl.zst";
+/// Path of the layer of a tree's counts, in complete mirrors.
+pub const MANIFESTS_LAYER: &str = "payload/layers/manifests-00000.tar.zst";
+
 /// Path of the policy snapshot, in exports with findings.
 pub const POLICY_SNAPSHOT: &str = "payload/policy_snapshot.json";
 
@@ -24,7 +33,10 @@ pub const UNMAPPED: &str = "payload/unmapped.jsonl.zst";
 #[must_use]
 pub fn layer_of(kind: ProfileKind) -> Option<(&'static str, &'static str)> {
     match kind {
-        ProfileKind::JsonRaw | ProfileKind::JsonPolicy => None,
+        ProfileKind::JsonRaw
+        | ProfileKind::JsonPolicy
+        | ProfileKind::MirrorFull
+        | ProfileKind::MirrorDelta => None,
         ProfileKind::TrivyDb => Some((
             "payload/db.tar.gz",
             "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip",

@@ -16,8 +16,9 @@ pub struct SnapshotDocument {
     pub created_at: Timestamp,
     /// How many findings the export has.
     pub findings: u64,
-    /// [`TraceFingerprint`] over them.
-    pub fingerprint: Sha256Digest,
+    /// [`TraceFingerprint`] over them. Not in mirrors, whose findings are listed by digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Sha256Digest>,
     /// Hash over what the policy engine evaluated.
     pub inputs_hash: Sha256Digest,
     /// The snapshot's name.
@@ -34,11 +35,21 @@ impl SnapshotDocument {
     /// The document of `snapshot` and the findings that `traces` has seen.
     #[must_use]
     pub fn new(snapshot: &PolicySnapshot, traces: TraceFingerprint) -> Self {
+        let findings = traces.findings();
+        Self {
+            fingerprint: Some(traces.finish()),
+            ..Self::of_tree(snapshot, findings)
+        }
+    }
+
+    /// The document of `snapshot` in a tree that has so many of its findings.
+    #[must_use]
+    pub fn of_tree(snapshot: &PolicySnapshot, findings: u64) -> Self {
         let snapshot = snapshot.clone();
         Self {
             created_at: snapshot.created_at,
-            findings: traces.findings(),
-            fingerprint: traces.finish(),
+            findings,
+            fingerprint: None,
             inputs_hash: snapshot.inputs_hash,
             name: snapshot.name,
             policy_snapshot_id: snapshot.policy_snapshot_id,

@@ -171,6 +171,23 @@ impl Evidence for EmbeddedLedger {
             })
             .await
     }
+
+    async fn pick(
+        &self,
+        scan: &Scan,
+        positions: &[Position],
+        budget: PageBudget,
+        spare: RecordPage,
+    ) -> Result<RecordPage, PortError> {
+        let scan = scan.clone();
+        let most = positions.len().min(budget.records.max(1));
+        let positions = positions.get(..most).unwrap_or_default().to_vec();
+        self.store
+            .read("reading records", move |connection| {
+                read::pick(connection, &scan, &positions, budget, spare)
+            })
+            .await
+    }
 }
 
 #[async_trait]

@@ -97,11 +97,42 @@ pub(super) fn records(
     page.records.clear();
     page.bytes.clear();
     page.bytes.reserve(budget.bytes.min(PAGE_CAPACITY));
+    add_records(connection, scan, (lower, last), budget, &mut page)?;
+    Ok(page)
+}
+
+pub(super) fn pick(
+    connection: &Connection,
+    scan: &Scan,
+    positions: &[Position],
+    budget: PageBudget,
+    mut page: RecordPage,
+) -> Result<RecordPage, Failure> {
+    page.records.clear();
+    page.bytes.clear();
+    for position in positions {
+        let range = ((position, true), position);
+        if !add_records(connection, scan, range, budget, &mut page)? {
+            break;
+        }
+    }
+    Ok(page)
+}
+
+/// Adds the records of a range to a page; says whether the page has room for more.
+fn add_records(
+    connection: &Connection,
+    scan: &Scan,
+    (lower, last): ((&Position, bool), &Position),
+    budget: PageBudget,
+    page: &mut RecordPage,
+) -> Result<bool, Failure> {
     let walk = Walk {
         lower: Some(lower),
         upper: Some(last),
         bodies: true,
     };
+    let mut has_room = true;
     walk.run(connection, scan, |row, _, body| {
         let id = row.get_ref(1)?.as_str()?;
         let ValueRef::Blob(body) = body else {
@@ -109,6 +140,7 @@ pub(super) fn records(
         };
         let start = page.bytes.len();
         if start > 0 && start + body.len() > budget.bytes {
+            has_room = false;
             return Ok(false);
         }
         page.bytes.extend_from_slice(body);
@@ -119,9 +151,10 @@ pub(super) fn records(
             record_sha256: digest(row.get_ref(2)?)?,
             admitted: row.get_ref(4)?.as_i64()? == i64::from(GUARDRAILS_VERSION),
         });
-        Ok(page.records.len() < budget.records)
+        has_room = page.records.len() < budget.records;
+        Ok(has_room)
     })?;
-    Ok(page)
+    Ok(has_room)
 }
 
 fn digest(value: ValueRef<'_>) -> Result<Sha256Digest, Failure> {

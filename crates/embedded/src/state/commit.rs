@@ -116,9 +116,7 @@ fn put(sql: &Sql<'_>, tenant: &Tenant, row: Row, now: Timestamp) -> Result<(), F
                     row.admitted,
                     row.submitted_at.0,
                     row.profile.name,
-                    row.expires_at
-                        .filter(|_| row.pruned.is_none())
-                        .map(|time| time.0),
+                    row.next_expiry().map(|time| time.0),
                     json(&row, &what())?
                 ],
                 what,

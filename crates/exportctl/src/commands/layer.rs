@@ -22,7 +22,10 @@ fn layer_kind(kind: ProfileKind) -> Option<LayerKind> {
     match kind {
         ProfileKind::TrivyDb => Some(LayerKind::Database),
         ProfileKind::TrivyJavaDb => Some(LayerKind::Java),
-        ProfileKind::JsonRaw | ProfileKind::JsonPolicy => None,
+        ProfileKind::JsonRaw
+        | ProfileKind::JsonPolicy
+        | ProfileKind::MirrorFull
+        | ProfileKind::MirrorDelta => None,
     }
 }
 

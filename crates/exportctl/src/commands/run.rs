@@ -8,7 +8,7 @@ use std::sync::Arc;
 use export_adapter::Registry;
 use export_api::views::RunView;
 use export_api::{RunRequest, SubmitContext};
-use export_model::{AsOf, ErrorCode, RunOptions, Selectors, Tenant};
+use export_model::{AsOf, ErrorCode, RunId, RunOptions, Selectors, Tenant};
 
 use super::approval::approvals;
 use super::archive_file::ArchiveFile;
@@ -102,6 +102,7 @@ pub(crate) fn request(output: &Output, args: &RunArgs) -> Result<RunRequest, Fai
             policy_snapshot_id: args.policy_snapshot.clone(),
             as_of: args.as_of.as_deref().map(as_of).transpose()?,
             schema_version: args.schema_version,
+            base_export_id: args.base.as_deref().map(base).transpose()?,
             approval: approvals(&args.approvals)?,
         },
     })
@@ -163,6 +164,11 @@ pub(crate) fn include_tenants(
     let names = std::iter::once(own.to_string()).chain(others.iter().cloned());
     selectors.tenants = Some(names.collect());
     Ok(())
+}
+
+fn base(text: &str) -> Result<RunId, Failed> {
+    text.parse()
+        .map_err(|_| invalid("--base", format!("`{text}` is no run's id")))
 }
 
 fn as_of(text: &str) -> Result<AsOf, Failed> {

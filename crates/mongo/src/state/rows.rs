@@ -222,7 +222,7 @@ impl Stored for Run {
             "submitted_at": date(self.submitted_at),
         };
         // There only while there is something to prune.
-        if let Some(time) = self.expires_at.filter(|_| self.pruned.is_none()) {
+        if let Some(time) = self.next_expiry() {
             columns.insert("expires_at", date(time));
         }
         columns

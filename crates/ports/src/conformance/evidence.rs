@@ -19,6 +19,7 @@ pub async fn evidence<S: Evidence + LedgerWriter>(fresh: impl AsyncFn() -> Arc<S
     records_come_back(&*fresh().await).await;
     canonical_order_is_byte_order(&*fresh().await).await;
     pages_resume_anywhere(&*fresh().await).await;
+    super::picking::records_are_picked(&*fresh().await).await;
     watermarks_hide_what_is_newer(&*fresh().await).await;
     revisions_in_any_order(&*fresh().await).await;
     importing_again_adds_nothing(&*fresh().await).await;
@@ -115,13 +116,13 @@ pub(super) async fn ids<S: Evidence>(store: &S, scan: &Scan) -> Vec<String> {
     lines.into_iter().map(|line| line.position.id).collect()
 }
 
-const UNBOUNDED: PageBudget = PageBudget {
+pub(super) const UNBOUNDED: PageBudget = PageBudget {
     records: usize::MAX,
     bytes: usize::MAX,
 };
 
 /// A page's records lie one after the other in its bytes, and are what their digests say.
-fn check_page(page: &RecordPage) {
+pub(super) fn check_page(page: &RecordPage) {
     let mut end = 0;
     for record in &page.records {
         assert_eq!(record.bytes.start, end);

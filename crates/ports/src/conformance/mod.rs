@@ -10,6 +10,7 @@ mod evidence;
 mod gate;
 mod marks;
 mod objects;
+mod picking;
 mod policy;
 mod queue;
 mod rows;

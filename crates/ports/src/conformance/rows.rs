@@ -43,6 +43,8 @@ pub(super) fn run(key: &RunKey, submitted_at: Timestamp) -> Run {
         sources: Vec::new(),
         sboms: BTreeMap::new(),
         sboms_of: Vec::new(),
+        base: None,
+        tree: None,
         parts: 0,
         parts_left: 0,
         records_planned: 0,
@@ -133,6 +135,7 @@ pub(super) fn part(key: &RunKey, index: u32) -> Part {
         records: 2,
         bytes: u64::from(u32::MAX) + 1,
         hash: Sha256Digest::of(b"inputs"),
+        keys: None,
         output: None,
         rev: 0,
     }

@@ -54,6 +54,17 @@ impl<T: Evidence + ?Sized> Evidence for Faulty<T> {
         let effect = self.inner.records(scan, first, last, after, budget, spare);
         self.plan.call("evidence.records", effect).await
     }
+
+    async fn pick(
+        &self,
+        scan: &Scan,
+        positions: &[Position],
+        budget: PageBudget,
+        spare: RecordPage,
+    ) -> Result<RecordPage, PortError> {
+        let effect = self.inner.pick(scan, positions, budget, spare);
+        self.plan.call("evidence.pick", effect).await
+    }
 }
 
 #[async_trait]

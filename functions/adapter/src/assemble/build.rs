@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use export_lifecycle::PhaseError;
-use export_model::{AssembledCompression, ErrorCode, ProfileKind, Sha256Digest};
+use export_model::{AssembledCompression, ErrorCode, ProfileKind, Run, Sha256Digest};
 use export_trivy::{Compression, TrivyError, assemble_database, assemble_java};
 
 use super::watch::LOOK;
@@ -29,19 +29,23 @@ pub(super) struct Made {
     pub(super) content: (u64, Sha256Digest),
 }
 
-/// Merges `runs` into the files of `kind`. What is compressed on its way to storage is compressed at
+/// Merges `runs` into the files of `run`'s kind. What is compressed on its way to storage is compressed at
 /// `level`.
 pub(super) async fn build(
-    kind: ProfileKind,
+    run: &Run,
     level: i32,
     runs: Vec<PathBuf>,
     scratch: &Arc<Scratch>,
     watch: &mut Watch<'_>,
 ) -> Result<Vec<Made>, PhaseError> {
+    let (kind, indexes) = (run.profile.kind, crate::layer::indexes(run));
     let stop = Stop(Arc::default());
     let (stopped, kept) = (Arc::clone(&stop.0), Arc::clone(scratch));
     let mut merging = pin!(blocking(move || {
         let proceed = || !stopped.load(Ordering::Relaxed);
+        if kind.is_mirror() {
+            return super::indexes::make(&indexes, level, &runs, kept.path(), &proceed);
+        }
         merge(kind, level, &runs, kept.path(), &proceed)
     }));
     let why = loop {
@@ -81,7 +85,10 @@ fn merge(
     let made = match kind {
         ProfileKind::TrivyDb => assemble_database(runs, &folder, proceed),
         ProfileKind::TrivyJavaDb => assemble_java(runs, &folder, proceed),
-        ProfileKind::JsonRaw | ProfileKind::JsonPolicy => {
+        ProfileKind::JsonRaw
+        | ProfileKind::JsonPolicy
+        | ProfileKind::MirrorFull
+        | ProfileKind::MirrorDelta => {
             let detail = format!("{kind} is not assembled");
             return Err(PhaseError::permanent(ErrorCode::Internal, detail));
         }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use export_lifecycle::PhaseError;
-use export_model::{ErrorCode, Sha256Digest};
+use export_model::{ErrorCode, Sha256Digest, StagedFile};
 use export_ports::Ports;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
-use super::{Staged, Watch, blocking};
+use super::{Watch, blocking};
 use crate::scratch::{Scratch, failed};
 
 /// Bytes that are read of an object at once.
@@ -21,7 +21,7 @@ const READ: u64 = 8 << 20;
 /// Fetches what parts were staged as, in their order; gives the files.
 pub(super) async fn fetch(
     ports: &Ports,
-    parts: &[Staged],
+    parts: &[StagedFile],
     scratch: &Arc<Scratch>,
     watch: &mut Watch<'_>,
 ) -> Result<Vec<PathBuf>, PhaseError> {
@@ -36,7 +36,7 @@ pub(super) async fn fetch(
 
 async fn one(
     ports: &Ports,
-    part: &Staged,
+    part: &StagedFile,
     path: PathBuf,
     scratch: &Arc<Scratch>,
     watch: &mut Watch<'_>,
@@ -70,7 +70,7 @@ async fn one(
 
 async fn read(
     ports: &Ports,
-    part: &Staged,
+    part: &StagedFile,
     pieces: mpsc::Sender<Bytes>,
     watch: &mut Watch<'_>,
 ) -> Result<(), PhaseError> {

@@ -7,6 +7,7 @@
 
 mod build;
 mod fetch;
+mod indexes;
 mod store;
 mod watch;
 
@@ -14,9 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use export_lifecycle::{Budget, Held, PhaseError, transact};
-use export_model::{
-    AssembledFile, ErrorCode, EventBody, ObjectKey, Part, Run, RunStatus, Sha256Digest, WorkId,
-};
+use export_model::{AssembledFile, ErrorCode, EventBody, Part, Run, RunStatus, StagedFile, WorkId};
 use export_ports::Ports;
 use export_telemetry as telemetry;
 use tracing::Instrument;
@@ -82,7 +81,7 @@ async fn attempt(
     let scratch = Arc::new(scratch);
     let runs = fetch::fetch(ports, &parts, &scratch, &mut watch).await?;
     let level = run.profile.config.compression.level;
-    let made = build::build(kind, level, runs, &scratch, &mut watch).await?;
+    let made = build::build(&run, level, runs, &scratch, &mut watch).await?;
     let mut files = Vec::with_capacity(made.len());
     for file in made {
         files.push(store::store(ports, held, &run, &scratch, file, &mut watch).await?);
@@ -92,14 +91,7 @@ async fn attempt(
     complete(ports, held, &run, files, millis).await
 }
 
-/// What a part was staged as.
-struct Staged {
-    object: ObjectKey,
-    size: u64,
-    sha256: Sha256Digest,
-}
-
-async fn staged(ports: &Ports, run: &Run) -> Result<Vec<Staged>, PhaseError> {
+async fn staged(ports: &Ports, run: &Run) -> Result<Vec<StagedFile>, PhaseError> {
     let broken = |what: String| PhaseError::permanent(ErrorCode::Internal, what);
     let mut parts: Vec<Part> = Vec::new();
     while parts.len() < run.parts as usize {
@@ -115,22 +107,26 @@ async fn staged(ports: &Ports, run: &Run) -> Result<Vec<Staged>, PhaseError> {
     }
     parts
         .into_iter()
+        // Documents that are found by nothing leave nothing to merge.
+        .filter(|part| {
+            let output = part.output.as_ref();
+            !run.profile.kind.is_mirror() || output.is_none_or(|output| output.run_file.is_some())
+        })
         .map(|part| {
             let output = part.output.as_ref();
-            let staged = output.and_then(|output| {
-                Some(Staged {
-                    object: output.run_file.clone()?,
-                    size: output.size,
-                    sha256: output.sha256,
-                })
-            });
+            let staged = output.and_then(|output| output.run_file.clone());
             staged
                 .ok_or_else(|| broken(format!("part {} of {} is not staged", part.index, run.key)))
         })
         .collect()
 }
 
-async fn begin(ports: &Ports, held: &Held, run: &Run, parts: &[Staged]) -> Result<(), PhaseError> {
+async fn begin(
+    ports: &Ports,
+    held: &Held,
+    run: &Run,
+    parts: &[StagedFile],
+) -> Result<(), PhaseError> {
     let bytes = parts.iter().map(|part| part.size).sum();
     tracing::info!(parts = parts.len(), bytes, "assemble.start");
     transact(ports, &run.key, |draft| {

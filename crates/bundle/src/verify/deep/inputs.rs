@@ -344,7 +344,8 @@ fn merged(kept: &[Kept], left_out: &[QuarantinedRecord]) -> Sha256Digest {
 
 fn check_snapshot(manifest: &Manifest, chain: &mut Chain, bytes: &[u8]) -> Result<(), String> {
     let listed = manifest.file(POLICY_SNAPSHOT).is_some();
-    let wanted = manifest.profile.kind == ProfileKind::JsonPolicy;
+    let kind = manifest.profile.kind;
+    let wanted = kind == ProfileKind::JsonPolicy || kind.is_mirror() && listed;
     if listed != wanted {
         return Err(format!(
             "an export of {} and a policy snapshot do not go together",
@@ -360,6 +361,12 @@ fn check_snapshot(manifest: &Manifest, chain: &mut Chain, bytes: &[u8]) -> Resul
     if document.tenant != manifest.run.tenant {
         return Err("it belongs to another tenant".to_owned());
     }
+    if kind.is_mirror() {
+        return match document.fingerprint {
+            None => Ok(()),
+            Some(_) => Err("it has a fingerprint, which a mirror's has not".to_owned()),
+        };
+    }
     // Findings that could not be read have been told, and would only be told again.
     let unread = chain.problems.iter().any(|problem| {
         problem
@@ -367,7 +374,9 @@ fn check_snapshot(manifest: &Manifest, chain: &mut Chain, bytes: &[u8]) -> Resul
             .as_deref()
             .is_some_and(|path| path.contains("/finding/"))
     });
-    if unread || (document.findings, document.fingerprint) == (traces.findings(), traces.finish()) {
+    if unread
+        || (document.findings, document.fingerprint) == (traces.findings(), Some(traces.finish()))
+    {
         return Ok(());
     }
     Err("its fingerprint is not that of the findings in the bundle".to_owned())

@@ -19,14 +19,19 @@ struct Job {
 }
 
 /// A frame that is being compressed, or a piece that is stored as it is.
-pub(crate) enum PendingFrame {
+pub enum PendingFrame {
+    /// It comes when a thread of the pool has done it.
     Compressing(oneshot::Receiver<Result<Vec<u8>, String>>),
+    /// It is as it is stored.
     Ready(Vec<u8>),
 }
 
 impl PendingFrame {
     /// The bytes to store.
-    pub(crate) async fn compressed(self) -> Result<Vec<u8>, PhaseError> {
+    ///
+    /// # Errors
+    /// `ERR_INTERNAL` when it could not be compressed.
+    pub async fn compressed(self) -> Result<Vec<u8>, PhaseError> {
         let refused = |why: String| {
             PhaseError::permanent(
                 ErrorCode::Internal,
@@ -48,23 +53,33 @@ impl PendingFrame {
 /// Buffers that are used again and again. Large ones that come and go would make the system's
 /// allocator keep ever more of them in every thread's heap.
 #[derive(Clone)]
-pub(crate) struct Buffers(Sender<Vec<u8>>, Receiver<Vec<u8>>);
+pub struct Buffers(Sender<Vec<u8>>, Receiver<Vec<u8>>);
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Buffers {
-    pub(crate) fn new() -> Self {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
         let (give, take) = unbounded();
         Self(give, take)
     }
 
     /// An empty buffer, used before where there is one, with room for `capacity` bytes.
-    pub(crate) fn take(&self, capacity: usize) -> Vec<u8> {
+    #[must_use]
+    pub fn take(&self, capacity: usize) -> Vec<u8> {
         let mut buffer = self.1.try_recv().unwrap_or_default();
         buffer.clear();
         buffer.reserve(capacity);
         buffer
     }
 
-    pub(crate) fn give(&self, buffer: Vec<u8>) {
+    /// Gives a buffer back.
+    pub fn give(&self, buffer: Vec<u8>) {
         let _ = self.0.send(buffer);
     }
 }
@@ -104,7 +119,7 @@ impl FramePool {
     }
 
     /// Compresses `content`; blocks while too many frames are in flight.
-    pub(crate) fn submit(&self, content: Vec<u8>, level: i32) -> PendingFrame {
+    pub fn submit(&self, content: Vec<u8>, level: i32) -> PendingFrame {
         let (reply, pending) = oneshot::channel();
         // A pool without threads drops the job, and with it the reply: the waiter sees that.
         let _ = self.jobs.send(Job {

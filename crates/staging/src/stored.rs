@@ -15,15 +15,20 @@ use crate::frame_pool::{Buffers, FramePool, PendingFrame};
 const UPLOAD_PART: usize = 5 << 20;
 
 /// An object that is written, but has not appeared.
-pub(crate) struct Staged {
+pub struct Staged {
     upload: Option<Box<dyn Upload>>,
-    pub(crate) size: u64,
-    pub(crate) sha256: Sha256Digest,
+    /// Size of what is stored.
+    pub size: u64,
+    /// Its SHA-256.
+    pub sha256: Sha256Digest,
 }
 
 impl Staged {
     /// Makes the object appear; false when there was nothing to write.
-    pub(crate) async fn complete(self) -> Result<bool, PhaseError> {
+    ///
+    /// # Errors
+    /// The objects port's.
+    pub async fn complete(self) -> Result<bool, PhaseError> {
         match self.upload {
             None => Ok(false),
             Some(upload) => {
@@ -34,7 +39,7 @@ impl Staged {
     }
 
     /// Forgets what was written.
-    pub(crate) async fn abort(self) {
+    pub async fn abort(self) {
         if let Some(upload) = self.upload {
             abort(upload).await;
         }
@@ -60,7 +65,10 @@ impl Drop for UploadPart {
 }
 
 /// Writes frames until there are no more.
-pub(crate) async fn write(
+///
+/// # Errors
+/// The objects port's, and those of a frame that could not be compressed.
+pub async fn write(
     ports: Ports,
     pool: Arc<FramePool>,
     key: ObjectKey,

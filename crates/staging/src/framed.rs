@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::frame_pool::{FramePool, PendingFrame};
 
 /// Content being written: hashed, cut, and handed on frame by frame.
-pub(crate) struct Framed<'a> {
+pub struct Framed<'a> {
     pool: &'a FramePool,
     /// How it is compressed; none where it is not.
     level: Option<i32>,
@@ -21,7 +21,10 @@ pub(crate) struct Framed<'a> {
 }
 
 impl<'a> Framed<'a> {
-    pub(crate) fn new(
+    /// Content that goes through `pool` at `level` (as it is where there is none) to whoever takes
+    /// frames.
+    #[must_use]
+    pub fn new(
         pool: &'a FramePool,
         level: Option<i32>,
         frames: mpsc::Sender<PendingFrame>,
@@ -37,22 +40,46 @@ impl<'a> Framed<'a> {
     }
 
     /// Writes `bytes`, and says what their own digest is.
-    pub(crate) fn record(&mut self, bytes: &[u8]) -> Result<Sha256Digest, PhaseError> {
+    ///
+    /// # Errors
+    /// `Superseded` when nobody stores frames any more; whoever did says why.
+    pub fn record(&mut self, bytes: &[u8]) -> Result<Sha256Digest, PhaseError> {
         let digest = self.hash.update_with_digest(bytes);
         self.cut(bytes)?;
         Ok(Sha256Digest(digest))
     }
 
-    /// Writes `bytes`. It fails only when nobody stores frames any more, who then says why.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), PhaseError> {
+    /// Writes `bytes`.
+    ///
+    /// # Errors
+    /// As [`Framed::record`].
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), PhaseError> {
         self.hash.update(bytes);
         self.cut(bytes)
     }
 
     /// Ends the content; gives its size and digest.
-    pub(crate) fn finish(mut self) -> Result<(u64, Sha256Digest), PhaseError> {
+    ///
+    /// # Errors
+    /// As [`Framed::record`].
+    pub fn finish(mut self) -> Result<(u64, Sha256Digest), PhaseError> {
         self.flush()?;
         Ok((self.size, Sha256Digest(self.hash.finalize())))
+    }
+
+    /// Ends the content of a file that is compressed even where it is empty: that is one empty frame,
+    /// so that it still is a zstd file.
+    ///
+    /// # Errors
+    /// As [`Framed::record`].
+    pub fn finish_file(mut self) -> Result<(u64, Sha256Digest), PhaseError> {
+        if let (0, true, Some(level)) = (self.size, self.frame.is_empty(), self.level) {
+            let empty = self.pool.submit(std::mem::take(&mut self.frame), level);
+            self.frames
+                .blocking_send(empty)
+                .map_err(|_| PhaseError::Superseded)?;
+        }
+        self.finish()
     }
 
     /// What is stored as it is takes a buffer of those that come back when they are stored.
