@@ -6,9 +6,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use export_bundle::archive::ArchiveReader;
-use export_bundle::verify::{Report, SignedDocuments, SignedError, Trust, VerifyError, read_signed};
+use export_bundle::verify::{
+    Report, SignedDocuments, SignedError, Trust, VerifyError, read_signed,
+};
 use export_mirror::index::Index;
-use export_model::{ErrorCode, Selectors, Sha256Digest, Timestamp};
+use export_model::{ErrorCode, MirrorIndex, ProfileConfig, Sha256Digest, Timestamp};
 use export_signing::PublicKey;
 
 use crate::chain::{Derived, Entry, TreeCounts, VerifiedEntry};
@@ -17,7 +19,7 @@ use crate::commit::{clean, commit, describe, prune, write_entry};
 use crate::differences::Differences;
 use crate::error::{Error, writing};
 use crate::indexing::Gathered;
-use crate::judge::{Here, Refusal, Way, judge};
+use crate::judge::{Contents, Here, Refusal, Way, judge};
 use crate::lock::Lock;
 use crate::open::OpenMember;
 use crate::payload::Payload;
@@ -42,8 +44,8 @@ pub struct Options<'a> {
     pub now: Timestamp,
     /// Who applies it, for whoever tries to at the same time.
     pub holder: &'a str,
-    /// The indexes that the tree is to have.
-    pub indexes: &'a [Index],
+    /// The indexes that the tree is to have; none for those that the profile says.
+    pub indexes: Option<&'a [Index]>,
     /// Threads that hash and write, beside the one that reads; 0 counts as 1.
     pub threads: usize,
     /// What opens members that are sealed.
@@ -90,6 +92,8 @@ pub struct Applied {
 pub(crate) struct Work<'a> {
     pub(crate) place: &'a Place,
     pub(crate) options: &'a Options<'a>,
+    /// The indexes that the tree is to have.
+    pub(crate) indexes: Vec<Index>,
 }
 
 /// What was built in staging.
@@ -115,33 +119,31 @@ impl Work<'_> {
         self.place.staging().join("scratch")
     }
 
-    /// A worker for each of what is `gathered`.
+    /// How many workers there are.
     pub(crate) fn threads(&self) -> usize {
         self.options.threads.clamp(1, 64)
     }
 
     /// Gathered for a tree whose documents all are seen.
     pub(crate) fn whole(&self) -> Vec<Gathered> {
-        Gathered::whole(self.options.indexes, &self.scratch(), self.threads())
+        Gathered::whole(&self.indexes, &self.scratch(), self.threads())
     }
 
     /// Gathered for a change of the tree of `head`. Where that has other indexes than are wanted,
     /// they are made anew.
     pub(crate) fn change(&self, head: &Entry) -> Vec<Gathered> {
-        let wanted = self.options.indexes.iter();
+        let wanted = self.indexes.iter();
         let there = head
             .derived
             .keys()
             .filter(|path| path.starts_with("indexes/"))
             .count();
-        let same = wanted
-            .clone()
-            .all(|one| {
-                head.derived
-                    .contains_key(&export_mirror::index::path(one.lines_file()))
-            });
+        let same = wanted.clone().all(|one| {
+            head.derived
+                .contains_key(&export_mirror::index::path(one.lines_file()))
+        });
         if same && there == 2 * wanted.count() {
-            Gathered::update(self.options.indexes, &self.scratch(), self.threads())
+            Gathered::update(&self.indexes, &self.scratch(), self.threads())
         } else {
             self.whole()
         }
@@ -174,15 +176,22 @@ pub fn apply(reader: impl Read, dir: &Path, options: &Options<'_>) -> Result<App
     let mut archive = ArchiveReader::new(reader);
     let (signed, key) = read_documents(&mut archive, state.as_ref(), options)?;
     let claim = Claim::of(&signed.manifest)?;
-    let nothing = (Vec::new(), Selectors::default());
-    let (chain, selectors) = match &state {
-        Some(state) => (&state.chain, &state.head.manifest.selectors),
-        None => (&nothing.0, &nothing.1),
+    let chain = state.as_ref().map_or(&[][..], |state| &state.chain);
+    let of = state
+        .as_ref()
+        .map_or(&signed.manifest, |state| &state.head.manifest);
+    let contents = Contents {
+        selectors: &of.selectors,
+        config: &of.profile.config,
     };
-    let way = judge(&claim, chain, selectors, options.allow_rollback)?;
+    let way = judge(&claim, chain, contents, options.allow_rollback)?;
     let work = Work {
         place: &place,
         options,
+        indexes: match options.indexes {
+            Some(indexes) => indexes.to_vec(),
+            None => indexes_of(&claim.config),
+        },
     };
     let repaired = match (way, &state) {
         (Way::Same, Some(state)) => {
@@ -212,15 +221,14 @@ pub fn apply(reader: impl Read, dir: &Path, options: &Options<'_>) -> Result<App
     let before = state.as_ref().map_or(0, |state| state.head.entry.version);
     clean(&place, before)?;
     let mut payload = Payload::new(archive, signed.manifest.clone(), options.opener);
-    let done = build(&mut payload, &claim, way, state.as_ref(), &work)
-        .and_then(|built| {
-            payload.finish()?;
-            let verified = enter(&claim, &signed, key, state.as_ref(), built, &work);
-            write_entry(&work, &signed.documents, &verified)?;
-            work.step(Step::Built);
-            commit(&work, &verified)?;
-            Ok(verified)
-        });
+    let done = build(&mut payload, &claim, way, state.as_ref(), &work).and_then(|built| {
+        payload.finish()?;
+        let verified = enter(&claim, &signed, key, state.as_ref(), built, &work);
+        write_entry(&work, &signed.documents, &verified)?;
+        work.step(Step::Built);
+        commit(&work, &verified)?;
+        Ok(verified)
+    });
     let verified = match done {
         Ok(verified) => verified,
         Err(error) => {
@@ -336,6 +344,17 @@ fn enter(
         manifest: signed.manifest.clone(),
         key,
     }
+}
+
+/// The indexes of a profile.
+fn indexes_of(config: &ProfileConfig) -> Vec<Index> {
+    let index = |wanted| match wanted {
+        MirrorIndex::Identifier => Index::Identifier,
+        MirrorIndex::Purl => Index::Purl,
+        MirrorIndex::Source => Index::Source,
+        MirrorIndex::Subject => Index::Subject,
+    };
+    config.effective_indexes().into_iter().map(index).collect()
 }
 
 /// Workers for what each of them gathers.

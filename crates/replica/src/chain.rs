@@ -12,11 +12,10 @@ use std::sync::Arc;
 use export_bundle::manifest::Manifest;
 use export_bundle::paths::DOCUMENTS;
 use export_bundle::verify::{SignedDocuments, Trust, judge_signed};
-use export_model::{Kind, ProfileKind, RunId, Sha256Digest, Tenant, Timestamp};
+use export_model::{Kind, MirrorBase, ProfileKind, RunId, Sha256Digest, Tenant, Timestamp};
 use export_signing::{Fingerprint, PublicKey};
 use serde::{Deserialize, Serialize};
 
-use crate::claim::Base;
 use crate::error::{Error, reading};
 use crate::place::{CURRENT, ENTRY, KEY, Place, VERSIONS, parse_number};
 
@@ -81,7 +80,7 @@ pub struct Entry {
     pub tree_digest: Sha256Digest,
     /// The state that a delta changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<Base>,
+    pub base: Option<MirrorBase>,
     /// The key that signed.
     pub key: Fingerprint,
     /// Whether the mirror was told to hold to that key from here on.
@@ -175,7 +174,10 @@ impl VerifiedEntry {
             )
         })?;
         entry.contradiction(&signed).map_or(Ok(()), |what| {
-            Err(damaged(ENTRY, &format!("it says another {what} than was signed")))
+            Err(damaged(
+                ENTRY,
+                &format!("it says another {what} than was signed"),
+            ))
         })?;
         Ok(Self {
             entry,
@@ -190,7 +192,8 @@ impl Entry {
     /// manifest, so they cannot be compared with it.
     fn contradiction(&self, signed: &SignedDocuments) -> Option<&'static str> {
         let manifest = &signed.manifest;
-        let tree = manifest.mirror.as_ref();
+        let tree = manifest.mirror();
+        let tree = tree.as_ref();
         let base = tree.and_then(|tree| tree.base.as_ref());
         let same_base = match (base, &self.base) {
             (Some(signed), Some(own)) => {

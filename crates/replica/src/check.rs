@@ -62,7 +62,7 @@ pub(crate) fn documents(
                 whole.update(line.line);
                 batch.push(Task::Check, line.path, &[], line.sha256, line.size);
                 if batch.is_full() {
-                    feeder.submit(std::mem::replace(&mut batch, feeder.batch()))?;
+                    feeder.flush(&mut batch)?;
                 }
             }
             feeder.submit(batch)
@@ -72,7 +72,10 @@ pub(crate) fn documents(
     if digest != entry.tree_digest {
         return Err(Error::Damaged {
             path,
-            what: format!("its digest is {digest}, but {} was signed", entry.tree_digest),
+            what: format!(
+                "its digest is {digest}, but {} was signed",
+                entry.tree_digest
+            ),
         });
     }
     let known: BTreeSet<&str> = derive::known(entry, &old, &mut found)?;

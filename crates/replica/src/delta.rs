@@ -103,7 +103,10 @@ pub(crate) fn build<R: Read>(
     )?;
     if let Some(missing) = changes.next()? {
         return Err(Error::Incomplete {
-            what: format!("`{}` is in the delta, but in none of its layers", missing.path),
+            what: format!(
+                "`{}` is in the delta, but in none of its layers",
+                missing.path
+            ),
         });
     }
     aside.compare(&summary, false)?;
@@ -218,7 +221,7 @@ fn take_over(
                     listing.add(entry.kind, entry.size, &line)?;
                 }
                 if batch.is_full() {
-                    feeder.submit(std::mem::replace(&mut batch, feeder.batch()))?;
+                    feeder.flush(&mut batch)?;
                 }
             }
             feeder.submit(batch)
@@ -228,11 +231,20 @@ fn take_over(
     if digest != head.tree_digest {
         return Err(Error::Damaged {
             path: base_listing,
-            what: format!("its digest is {digest}, but {} was signed", head.tree_digest),
+            what: format!(
+                "its digest is {digest}, but {} was signed",
+                head.tree_digest
+            ),
         });
     }
     let known: BTreeSet<&str> = derive::known(head, old, &mut found)?;
-    extras::find(old, &base_listing, head.counts.documents, &known, &mut found)?;
+    extras::find(
+        old,
+        &base_listing,
+        head.counts.documents,
+        &known,
+        &mut found,
+    )?;
     if !found.is_empty() {
         return Err(Error::Edited {
             path: old.path().to_owned(),
@@ -341,11 +353,17 @@ fn layer(
             });
         };
         if batch.is_full_with(member.bytes.len()) {
-            feeder.submit(std::mem::replace(&mut batch, feeder.batch()))?;
+            feeder.flush(&mut batch)?;
         }
-        batch.push(Task::WriteKnown, member.path, member.bytes, coming.sha256, size);
+        batch.push(
+            Task::WriteKnown,
+            member.path,
+            member.bytes,
+            coming.sha256,
+            size,
+        );
         if batch.is_full() {
-            feeder.submit(std::mem::replace(&mut batch, feeder.batch()))?;
+            feeder.flush(&mut batch)?;
         }
     }
     feeder.submit(batch)

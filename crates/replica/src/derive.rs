@@ -127,7 +127,7 @@ pub(crate) fn derive(
             },
         );
     }
-    let indexes = work.options.indexes;
+    let indexes = work.indexes.as_slice();
     let old = old.map(|old| old.path().join("indexes"));
     let into = tree.path().join("indexes");
     indexing::finish(gathered, indexes, old.as_deref(), &into, &work.scratch())?;

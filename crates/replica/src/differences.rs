@@ -100,7 +100,10 @@ mod tests {
         found.merge(other);
         assert_eq!(found.extra.count, 13);
         let text = found.to_string();
-        assert!(text.starts_with("1 missing (`data/x`), 13 extra (`data/0`, "), "{text}");
+        assert!(
+            text.starts_with("1 missing (`data/x`), 13 extra (`data/0`, "),
+            "{text}"
+        );
         assert!(text.ends_with("`data/9` and 3 more)"), "{text}");
     }
 }

@@ -194,7 +194,9 @@ fn advice(source: &io::Error) -> &'static str {
             "; free space (an apply needs room for what is new, a full one for the whole tree) and apply \
              it again"
         }
-        io::ErrorKind::ReadOnlyFilesystem => "; mount the file system for writing and apply it again",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "; mount the file system for writing and apply it again"
+        }
         io::ErrorKind::PermissionDenied => "; apply it as the user who owns the mirror",
         io::ErrorKind::TooManyLinks => "; the file system allows no more links to one file",
         _ => "",

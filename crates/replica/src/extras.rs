@@ -50,9 +50,7 @@ pub(crate) fn find(
         }
         held.sort_unstable();
         walk(tree.path(), &mut |path| {
-            let name = path
-                .strip_prefix(tree.path())
-                .unwrap_or(path);
+            let name = path.strip_prefix(tree.path()).unwrap_or(path);
             let key = short(name.as_os_str().as_bytes());
             let listed = held.binary_search(&key).is_ok()
                 || name.to_str().is_some_and(|name| known.contains(name));

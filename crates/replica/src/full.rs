@@ -121,14 +121,14 @@ fn layer(content: &mut Content<'_>, kind: Kind, feeder: &mut Feeder<'_>) -> Resu
             });
         }
         if batch.is_full_with(member.bytes.len()) {
-            feeder.submit(std::mem::replace(&mut batch, feeder.batch()))?;
+            feeder.flush(&mut batch)?;
         }
         let size = member.bytes.len() as u64;
         // A worker will know the digest.
         let unknown = Sha256Digest([0; 32]);
         batch.push(Task::Write, member.path, member.bytes, unknown, size);
         if batch.is_full() {
-            feeder.submit(std::mem::replace(&mut batch, feeder.batch()))?;
+            feeder.flush(&mut batch)?;
         }
     }
     feeder.submit(batch)

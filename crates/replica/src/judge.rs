@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use export_model::{ErrorCode, RunId, Selectors, Sha256Digest, Tenant};
+use export_model::{ErrorCode, MirrorBase, ProfileConfig, RunId, Selectors, Sha256Digest, Tenant};
 
 use crate::chain::Entry;
-use crate::claim::{Base, Claim, line_name};
+use crate::claim::Claim;
 
 /// The state of a mirror, as messages name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,9 @@ impl fmt::Display for Here {
 #[non_exhaustive]
 pub enum Refusal {
     /// Another tenant's.
-    #[error("the export is of tenant `{other}`, but this mirror of `{here}`; apply it to a folder of its own")]
+    #[error(
+        "the export is of tenant `{other}`, but this mirror of `{here}`; apply it to a folder of its own"
+    )]
     OtherTenant {
         /// The mirror's.
         here: Tenant,
@@ -59,7 +61,9 @@ pub enum Refusal {
         other: Tenant,
     },
     /// Another profile's.
-    #[error("the export was made with the profile `{other}`, but this mirror with `{here}`; apply it to a folder of its own")]
+    #[error(
+        "the export was made with the profile `{other}`, which has other kinds, revisions or indexes than this mirror, made with `{here}`; apply it to a folder of its own"
+    )]
     OtherProfile {
         /// The mirror's.
         here: String,
@@ -67,13 +71,17 @@ pub enum Refusal {
         other: String,
     },
     /// Another selection.
-    #[error("the export selects other records than this mirror holds, with the same profile `{profile}`; apply it to a folder of its own")]
+    #[error(
+        "the export, made with the profile `{profile}`, selects other records than this mirror holds; apply it to a folder of its own"
+    )]
     OtherSelection {
-        /// The profile of both.
+        /// The bundle's profile.
         profile: String,
     },
     /// It has been applied.
-    #[error("export {export_id} was applied before, as version {version}; here is {here}: there is nothing to do")]
+    #[error(
+        "export {export_id} was applied before, as version {version}; here is {here}: there is nothing to do"
+    )]
     Replay {
         /// The mirror.
         here: Here,
@@ -83,7 +91,9 @@ pub enum Refusal {
         version: u64,
     },
     /// A full export of what is here, undamaged.
-    #[error("export {export_id} holds the tree that is here already, and it is undamaged: {here}; there is nothing to do")]
+    #[error(
+        "export {export_id} holds the tree that is here already, and it is undamaged: {here}; there is nothing to do"
+    )]
     Same {
         /// The mirror.
         here: Here,
@@ -96,7 +106,7 @@ pub enum Refusal {
         /// The mirror.
         here: Here,
         /// What the delta was made for.
-        base: Box<Base>,
+        base: Box<MirrorBase>,
         /// The version that this was, where it was one.
         at: Option<u64>,
     },
@@ -106,7 +116,7 @@ pub enum Refusal {
         /// The mirror; none where there is nothing yet.
         here: Option<Here>,
         /// What the delta was made for.
-        base: Box<Base>,
+        base: Box<MirrorBase>,
     },
     /// It is older than what is here.
     #[error(
@@ -125,8 +135,8 @@ pub enum Refusal {
     },
 }
 
-fn named(base: &Base) -> String {
-    let Base {
+fn named(base: &MirrorBase) -> String {
+    let MirrorBase {
         export_id,
         watermark,
         tree_digest,
@@ -135,7 +145,7 @@ fn named(base: &Base) -> String {
     format!("export {export_id} (watermark {watermark}, tree {tree_digest})")
 }
 
-fn fork(here: &Here, base: &Base, at: Option<u64>) -> String {
+fn fork(here: &Here, base: &MirrorBase, at: Option<u64>) -> String {
     let what = match at {
         Some(version) => format!("version {version} of this mirror, which has gone on since"),
         None => "a state that this mirror never was in".to_owned(),
@@ -148,7 +158,7 @@ fn fork(here: &Here, base: &Base, at: Option<u64>) -> String {
     )
 }
 
-fn gap(here: Option<&Here>, base: &Base) -> String {
+fn gap(here: Option<&Here>, base: &MirrorBase) -> String {
     match here {
         Some(here) => format!(
             "the delta was made for {}, but here is {here}: apply export {} first, or a full export",
@@ -191,11 +201,18 @@ pub(crate) enum Way {
     Delta,
 }
 
-/// Decides by the versions that led to what is here, oldest first; `selectors` are the mirror's.
+/// What decides what is in a mirror.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Contents<'a> {
+    pub(crate) selectors: &'a Selectors,
+    pub(crate) config: &'a ProfileConfig,
+}
+
+/// Decides by the versions that led to what is here, oldest first, and by what the mirror is of.
 pub(crate) fn judge(
     claim: &Claim,
     chain: &[Entry],
-    selectors: &Selectors,
+    contents: Contents<'_>,
     allow_rollback: bool,
 ) -> Result<Way, Refusal> {
     let Some(head) = chain.last() else {
@@ -213,15 +230,16 @@ pub(crate) fn judge(
             other: claim.tenant.clone(),
         });
     }
-    if line_name(&claim.profile) != line_name(&head.profile) {
+    // Of names the profiles of full exports and of deltas may have different ones.
+    if !claim.config.is_same_mirror(contents.config) {
         return Err(Refusal::OtherProfile {
             here: head.profile.clone(),
             other: claim.profile.clone(),
         });
     }
-    if claim.selectors != *selectors {
+    if claim.selectors != *contents.selectors {
         return Err(Refusal::OtherSelection {
-            profile: head.profile.clone(),
+            profile: claim.profile.clone(),
         });
     }
     let here = || Here::from(head);

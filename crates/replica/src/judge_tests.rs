@@ -46,6 +46,7 @@ fn full(number: u8) -> Claim {
         tenant: "acme".parse().unwrap(),
         profile: "mirror:full".into(),
         kind: ProfileKind::MirrorFull,
+        config: ProfileConfig::default(),
         selectors: Selectors::default(),
         watermark: u64::from(number) * 10,
         tree_digest: tree(number),
@@ -57,7 +58,7 @@ fn delta(from: u8, to: u8) -> Claim {
     Claim {
         profile: "mirror:delta".into(),
         kind: ProfileKind::MirrorDelta,
-        base: Some(Base {
+        base: Some(MirrorBase {
             export_id: id(from),
             manifest_sha256: tree(100 + from),
             tree_digest: tree(from),
@@ -69,7 +70,15 @@ fn delta(from: u8, to: u8) -> Claim {
 
 fn on(chain: &[u8], claim: &Claim) -> Result<Way, Refusal> {
     let chain: Vec<_> = chain.iter().map(|number| entry(*number)).collect();
-    judge(claim, &chain, &Selectors::default(), false)
+    decide(claim, &chain, false)
+}
+
+fn decide(claim: &Claim, chain: &[Entry], allow_rollback: bool) -> Result<Way, Refusal> {
+    let contents = Contents {
+        selectors: &Selectors::default(),
+        config: &ProfileConfig::default(),
+    };
+    judge(claim, chain, contents, allow_rollback)
 }
 
 #[test]
@@ -96,17 +105,29 @@ fn a_delta_of_another_state_says_which_and_what_to_do() {
     };
     let (code, text) = refused(&[], &delta(1, 2));
     assert_eq!(code, ErrorCode::MirrorGap);
-    assert!(text.contains("full export first") && text.contains(id(1).as_str()), "{text}");
+    assert!(
+        text.contains("full export first") && text.contains(id(1).as_str()),
+        "{text}"
+    );
 
     let (code, text) = refused(&[1, 2], &delta(3, 4));
     assert_eq!(code, ErrorCode::MirrorGap);
-    assert!(text.contains(&format!("apply export {} first", id(3))), "{text}");
-    assert!(text.contains("version 2") && text.contains("watermark 20"), "{text}");
+    assert!(
+        text.contains(&format!("apply export {} first", id(3))),
+        "{text}"
+    );
+    assert!(
+        text.contains("version 2") && text.contains("watermark 20"),
+        "{text}"
+    );
 
     let (code, text) = refused(&[1, 2], &delta(1, 3));
     assert_eq!(code, ErrorCode::MirrorFork);
     assert!(text.contains("version 1 of this mirror"), "{text}");
-    assert!(text.contains(&format!("whose base is export {}", id(2))), "{text}");
+    assert!(
+        text.contains(&format!("whose base is export {}", id(2))),
+        "{text}"
+    );
 
     let mut unrelated = delta(2, 4);
     let base = unrelated.base.as_mut().unwrap();
@@ -123,13 +144,13 @@ fn a_delta_of_another_state_says_which_and_what_to_do() {
 #[test]
 fn going_back_takes_a_full_export_and_permission() {
     let chain: Vec<_> = [3, 4].iter().map(|number| entry(*number)).collect();
-    let refusal = judge(&full(2), &chain, &Selectors::default(), false).unwrap_err();
+    let refusal = decide(&full(2), &chain, false).unwrap_err();
     assert_eq!(refusal.code(), ErrorCode::MirrorRollback);
-    assert_eq!(judge(&full(2), &chain, &Selectors::default(), true), Ok(Way::Full));
+    assert_eq!(decide(&full(2), &chain, true), Ok(Way::Full));
     // A delta of an older line that happens to begin with the tree that is here.
     let mut old = delta(4, 2);
     old.export_id = id(60);
-    let refusal = judge(&old, &chain, &Selectors::default(), true).unwrap_err();
+    let refusal = decide(&old, &chain, true).unwrap_err();
     assert_eq!(refusal.code(), ErrorCode::MirrorRollback);
 }
 
@@ -138,10 +159,13 @@ fn another_tenant_profile_or_selection_is_another_mirror() {
     let mut tenant = full(3);
     tenant.tenant = "globex".parse().unwrap();
     let mut profile = delta(2, 3);
-    profile.profile = "site-b".into();
+    profile.config.kinds = Some(vec![export_model::Kind::Vex]);
     let mut selection = delta(2, 3);
     selection.selectors.sources = Some(vec!["nvd".into()]);
     for claim in [tenant, profile, selection] {
-        assert_eq!(on(&[1, 2], &claim).unwrap_err().code(), ErrorCode::MirrorOther);
+        assert_eq!(
+            on(&[1, 2], &claim).unwrap_err().code(),
+            ErrorCode::MirrorOther
+        );
     }
 }

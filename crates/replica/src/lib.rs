@@ -50,7 +50,7 @@ mod worker;
 
 pub use apply::{Applied, Options, Step, apply};
 pub use chain::{Derived, Entry, TreeCounts};
-pub use claim::{Base, Claim};
+pub use claim::Claim;
 pub use differences::{Differences, Named};
 pub use error::Error;
 pub use judge::{Here, Refusal};

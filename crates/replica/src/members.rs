@@ -58,10 +58,22 @@ mod tests {
     #[test]
     fn members_are_told_by_their_names_however_they_are_wrapped() {
         for (path, member) in [
-            ("payload/layers/advisory-00000.tar.zst", Some(Member::Documents(Kind::Advisory))),
-            ("payload/layers/vex-00012.tar.zst.age", Some(Member::Documents(Kind::Vex))),
-            ("payload/layers/indexes-00000.tar.zst", Some(Member::Indexes)),
-            ("payload/layers/manifests-00000.tar.zst", Some(Member::Manifests)),
+            (
+                "payload/layers/advisory-00000.tar.zst",
+                Some(Member::Documents(Kind::Advisory)),
+            ),
+            (
+                "payload/layers/vex-00012.tar.zst.age",
+                Some(Member::Documents(Kind::Vex)),
+            ),
+            (
+                "payload/layers/indexes-00000.tar.zst",
+                Some(Member::Indexes),
+            ),
+            (
+                "payload/layers/manifests-00000.tar.zst",
+                Some(Member::Manifests),
+            ),
             ("payload/tree.jsonl.zst.enc", Some(Member::Listing)),
             ("payload/delta.json", Some(Member::Digests)),
             ("payload/delta.jsonl.zst", Some(Member::Delta)),

@@ -50,10 +50,9 @@ impl<'o, R: Read> Payload<'o, R> {
         take: impl FnOnce(&mut Content<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let manifest = Arc::clone(&self.manifest);
-        let file = manifest
-            .files
-            .get(self.next)
-            .ok_or(Error::Internal("a member was read that the manifest does not list"))?;
+        let file = manifest.files.get(self.next).ok_or(Error::Internal(
+            "a member was read that the manifest does not list",
+        ))?;
         self.next += 1;
         self.begin(file)?;
         let mut stored = Stored {
@@ -299,7 +298,9 @@ impl Read for Content<'_> {
                     *at = 0;
                     let more = reader.next_frame(frame).map_err(|error| match error {
                         ReadError::Io(error) => error,
-                        ReadError::Frame(error) => io::Error::new(io::ErrorKind::InvalidData, error),
+                        ReadError::Frame(error) => {
+                            io::Error::new(io::ErrorKind::InvalidData, error)
+                        }
                     })?;
                     if !more {
                         return Ok(0);
@@ -317,7 +318,10 @@ impl Read for Content<'_> {
         self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("it unpacks to more than the {} bytes that were signed", self.size),
+                format!(
+                    "it unpacks to more than the {} bytes that were signed",
+                    self.size
+                ),
             )
         })?;
         Ok(read)
@@ -357,7 +361,10 @@ pub(crate) fn failed(error: ArchiveError) -> Error {
             what: error.to_string(),
         },
         _ => Error::Altered {
-            path: error.member.clone().unwrap_or_else(|| "bundle.tar".to_owned()),
+            path: error
+                .member
+                .clone()
+                .unwrap_or_else(|| "bundle.tar".to_owned()),
             what: format!("cannot be read: {error}"),
         },
     }

@@ -137,6 +137,12 @@ impl Feeder<'_> {
         self.free.pop().unwrap_or_default()
     }
 
+    /// Hands on what is in a batch, and empties it.
+    pub(crate) fn flush(&mut self, batch: &mut Batch) -> Result<(), Error> {
+        let empty = self.batch();
+        self.submit(std::mem::replace(batch, empty))
+    }
+
     /// Hands a batch to whichever worker is free, when there is room for it.
     pub(crate) fn submit(&mut self, mut batch: Batch) -> Result<(), Error> {
         while self.sent > self.taken

@@ -9,7 +9,6 @@ use export_signing::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 use crate::chain::{Entry, VerifiedEntry, entries, head, read_limited};
-use crate::claim::line_name;
 use crate::error::{Error, reading};
 use crate::place::{CURRENT, FORMAT, META, Place, VERSIONS};
 
@@ -41,7 +40,7 @@ impl Description {
         Self {
             format: FORMAT.to_owned(),
             tenant: head.entry.tenant.clone(),
-            profile: line_name(&head.entry.profile).to_owned(),
+            profile: head.entry.profile.clone(),
             selectors: head.manifest.selectors.clone(),
             key: head.entry.key,
         }
@@ -111,7 +110,11 @@ fn check_format(place: &Place) -> Result<(), Error> {
     }
     Err(Error::Newer {
         path,
-        found: format.chars().filter(|c| !c.is_control()).take(80).collect(),
+        found: format
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(80)
+            .collect(),
     })
 }
 

@@ -51,11 +51,8 @@ pub fn status(dir: &Path) -> Result<Status, Error> {
     let version = head.entry.version;
     let mut kept = numbered(&place.versions())?;
     let entries = numbered(&place.chain())?;
-    let unfinished = kept
-        .iter()
-        .chain(&entries)
-        .any(|number| *number > version)
-        || place.staging().exists();
+    let unfinished =
+        kept.iter().chain(&entries).any(|number| *number > version) || place.staging().exists();
     kept.retain(|number| *number <= version);
     kept.sort_unstable();
     Ok(Status {

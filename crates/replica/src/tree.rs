@@ -169,9 +169,9 @@ impl Tree {
         match linked {
             Ok(()) => Ok(Ok(())),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(Err(Fault::Missing)),
-            Err(
-                Errno::XDEV | Errno::PERM | Errno::MLINK | Errno::OPNOTSUPP | Errno::NOSYS,
-            ) => self.copy(other, name),
+            Err(Errno::XDEV | Errno::PERM | Errno::MLINK | Errno::OPNOTSUPP | Errno::NOSYS) => {
+                self.copy(other, name)
+            }
             Err(error) => Err(writing(&self.path.join(name))(error.into())),
         }
     }

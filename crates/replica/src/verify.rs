@@ -81,7 +81,13 @@ pub fn verify(dir: &Path, options: &VerifyOptions<'_>) -> Result<Verified, Error
         if tally.documents > 0 {
             let bytes = manifest_file(kind, &tally);
             let expected = Sha256Digest::of(&bytes);
-            compare(&tree, &manifest_path(kind), &expected, bytes.len() as u64, &mut found)?;
+            compare(
+                &tree,
+                &manifest_path(kind),
+                &expected,
+                bytes.len() as u64,
+                &mut found,
+            )?;
         }
     }
     // Documents that differ make other indexes; that is no news.

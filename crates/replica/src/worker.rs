@@ -66,7 +66,9 @@ impl<'a> Worker<'a> {
             .map_err(|error| altered(format!("is no document of a mirror: {error}")))?;
         let expected = DocumentPath::of(record.kind, &record.id);
         if expected.as_bytes() != path.as_bytes() {
-            return Err(altered(format!("is a document that belongs at `{expected}`")));
+            return Err(altered(format!(
+                "is a document that belongs at `{expected}`"
+            )));
         }
         tree.write(path, bytes)?;
         self.gathered.add(&record)?;
@@ -114,8 +116,7 @@ impl<'a> Worker<'a> {
             Task::Retire => self.gathered.is_update(),
             _ => self.gathered.is_whole(),
         };
-        let checked =
-            looked_at.check(path, &item.sha256, item.size, &mut self.buffer, indexed)?;
+        let checked = looked_at.check(path, &item.sha256, item.size, &mut self.buffer, indexed)?;
         if let Err(fault) = checked {
             note(&mut batch.found, path, fault);
             return Ok(());

@@ -46,15 +46,36 @@ fn layers_with_anything_but_documents_in_their_places_are_refused() {
     };
     let other = path.to_uppercase();
     for (layer, says) in [
-        (padded(raw_header(&path, 0, b'2', "/etc/passwd"), b""), "symbolic link"),
-        (padded(raw_header(&path, 0, b'1', "data/x"), b""), "hard link"),
+        (
+            padded(raw_header(&path, 0, b'2', "/etc/passwd"), b""),
+            "symbolic link",
+        ),
+        (
+            padded(raw_header(&path, 0, b'1', "data/x"), b""),
+            "hard link",
+        ),
         (padded(raw_header(&path, 0, b'3', ""), b""), "device"),
         (padded(raw_header(&path, 0, b'4', ""), b""), "device"),
         (padded(raw_header(&path, 0, b'5', ""), b""), "folder"),
-        (padded(raw_header("../../escape.json", sizes, b'0', ""), bytes), "leads elsewhere"),
-        (padded(raw_header("/etc/cron.d/x", sizes, b'0', ""), bytes), "absolute"),
-        (padded(raw_header(&other, sizes, b'0', ""), bytes), "capital"),
-        (padded(raw_header("data/raw/advisory/x.json", sizes, b'0', ""), bytes), "none that a tree has"),
+        (
+            padded(raw_header("../../escape.json", sizes, b'0', ""), bytes),
+            "leads elsewhere",
+        ),
+        (
+            padded(raw_header("/etc/cron.d/x", sizes, b'0', ""), bytes),
+            "absolute",
+        ),
+        (
+            padded(raw_header(&other, sizes, b'0', ""), bytes),
+            "capital",
+        ),
+        (
+            padded(
+                raw_header("data/raw/advisory/x.json", sizes, b'0', ""),
+                bytes,
+            ),
+            "none that a tree has",
+        ),
     ] {
         let site = Site::new();
         let mut bad = good.clone();
@@ -96,7 +117,9 @@ fn documents_that_are_missing_twice_out_of_order_or_others_are_refused() {
     swapped.swap(1, 2);
     let mut twice = members.clone();
     twice.insert(3, members[3].clone());
-    let edited = String::from_utf8(members[2].1.to_vec()).unwrap().replace("unit", "tinu");
+    let edited = String::from_utf8(members[2].1.to_vec())
+        .unwrap()
+        .replace("unit", "tinu");
     let mut other = members.clone();
     other[2].1 = edited.as_bytes();
     for (members, says) in [
@@ -149,7 +172,11 @@ fn listings_manifests_and_deltas_that_say_something_else_are_refused() {
     let good = Export::full(1, 10, &evidence);
     let mut listing_differs = good.clone();
     listing_differs.put("payload/tree.jsonl.zst", listing(&Evidence::of(19)).0);
-    site.refuses(&listing_differs.bundle(&site.key), ErrorCode::Altered, &["tree.jsonl"]);
+    site.refuses(
+        &listing_differs.bundle(&site.key),
+        ErrorCode::Altered,
+        &["tree.jsonl"],
+    );
 
     let mut manifests_differ = good.clone();
     let kind = export_model::Kind::Advisory;
@@ -159,7 +186,11 @@ fn listings_manifests_and_deltas_that_say_something_else_are_refused() {
         "payload/layers/manifests-00000.tar.zst",
         tar([(manifest_path(kind), file.as_slice())]),
     );
-    site.refuses(&manifests_differ.bundle(&site.key), ErrorCode::Altered, &["manifests/"]);
+    site.refuses(
+        &manifests_differ.bundle(&site.key),
+        ErrorCode::Altered,
+        &["manifests/"],
+    );
 
     site.apply(&good).unwrap();
     let mut next = evidence.clone();
@@ -169,24 +200,48 @@ fn listings_manifests_and_deltas_that_say_something_else_are_refused() {
     let delta = Export::delta(2, 20, &good, &next);
     let mut digests = delta.clone();
     digests.put("payload/delta.json", b"{}".to_vec());
-    site.refuses(&digests.bundle(&site.key), ErrorCode::Altered, &["delta.json"]);
+    site.refuses(
+        &digests.bundle(&site.key),
+        ErrorCode::Altered,
+        &["delta.json"],
+    );
     // A delta that adds what is there, or knows of more or less than its layers hold.
     let mut unfit = delta.clone();
     let whole = Export::delta(3, 20, &Export::full(4, 10, &Evidence::default()), &next);
-    unfit.put("payload/delta.jsonl.zst", whole.get("payload/delta.jsonl.zst").to_vec());
-    site.refuses(&unfit.bundle(&site.key), ErrorCode::Altered, &["in the tree already"]);
+    unfit.put(
+        "payload/delta.jsonl.zst",
+        whole.get("payload/delta.jsonl.zst").to_vec(),
+    );
+    site.refuses(
+        &unfit.bundle(&site.key),
+        ErrorCode::Altered,
+        &["in the tree already"],
+    );
     let mut less = delta.clone();
-    less.members.retain(|(path, _)| !path.starts_with("payload/layers/"));
-    site.refuses(&less.bundle(&site.key), ErrorCode::Incomplete, &["none of its layers"]);
+    less.members
+        .retain(|(path, _)| !path.starts_with("payload/layers/"));
+    site.refuses(
+        &less.bundle(&site.key),
+        ErrorCode::Incomplete,
+        &["none of its layers"],
+    );
     let mut more = delta.clone();
     let bytes = next.0.iter().next().unwrap();
     let extra = tar([(document(bytes.0.0, &bytes.0.2), bytes.1.as_slice())]);
     more.put("payload/layers/advisory-00000.tar.zst", extra);
-    site.refuses(&more.bundle(&site.key), ErrorCode::Altered, &["not what the delta has next"]);
+    site.refuses(
+        &more.bundle(&site.key),
+        ErrorCode::Altered,
+        &["not what the delta has next"],
+    );
     // Another member than such an export has.
     let mut other = delta.clone();
     other.put("payload/tree.jsonl.zst", listing(&next).0);
-    site.refuses(&other.bundle(&site.key), ErrorCode::Altered, &["does not belong"]);
+    site.refuses(
+        &other.bundle(&site.key),
+        ErrorCode::Altered,
+        &["does not belong"],
+    );
     site.apply(&delta).unwrap();
     site.holds(&next);
 }

@@ -68,7 +68,8 @@ fn a_mirror_that_loses_everything_and_gets_it_back() {
 #[test]
 fn an_empty_full_export_is_a_mirror() {
     let site = Site::new();
-    site.apply(&Export::full(1, 10, &Evidence::default())).unwrap();
+    site.apply(&Export::full(1, 10, &Evidence::default()))
+        .unwrap();
     site.holds(&Evidence::default());
     assert!(site.verify().is_good());
 }
@@ -103,7 +104,7 @@ fn other_indexes_are_made_anew_and_none_are_none() {
     evidence.put(3, 4);
     let next = Export::delta(2, 20, &full, &evidence);
     let some = export_replica::Options {
-        indexes: &[Index::Purl],
+        indexes: Some(&[Index::Purl]),
         ..site.options()
     };
     export_replica::apply(next.bundle(&site.key).as_slice(), &site.dir(), &some).unwrap();
@@ -116,7 +117,7 @@ fn other_indexes_are_made_anew_and_none_are_none() {
     site.apply(&back).unwrap();
     site.holds(&evidence);
     let none = export_replica::Options {
-        indexes: &[],
+        indexes: Some(&[]),
         ..site.options()
     };
     let last = Export::delta(4, 40, &back, &evidence);

@@ -38,7 +38,10 @@ fn no_delta_is_built_on_an_edited_tree_and_a_full_export_repairs_it() {
     let (a, b) = (name(&evidence, 7), name(&evidence, 30));
     type Edit<'a> = Box<dyn Fn(&Path) + 'a>;
     let edits: Vec<(Edit<'_>, Vec<&str>)> = vec![
-        (Box::new(|tree| overwrite(&tree.join(&a), b"{}")), vec!["1 changed", &a]),
+        (
+            Box::new(|tree| overwrite(&tree.join(&a), b"{}")),
+            vec!["1 changed", &a],
+        ),
         (
             Box::new(|tree| {
                 let mut bytes = fs::read(tree.join(&b)).unwrap();
@@ -47,9 +50,15 @@ fn no_delta_is_built_on_an_edited_tree_and_a_full_export_repairs_it() {
             }),
             vec!["1 changed", &b],
         ),
-        (Box::new(|tree| fs::remove_file(tree.join(&a)).unwrap()), vec!["1 missing", &a]),
+        (
+            Box::new(|tree| fs::remove_file(tree.join(&a)).unwrap()),
+            vec!["1 missing", &a],
+        ),
         // What the delta removes is gone already.
-        (Box::new(|tree| fs::remove_file(tree.join(&gone)).unwrap()), vec!["1 missing", &gone]),
+        (
+            Box::new(|tree| fs::remove_file(tree.join(&gone)).unwrap()),
+            vec!["1 missing", &gone],
+        ),
         (
             Box::new(|tree| fs::write(tree.join("data/raw/note.txt"), "x").unwrap()),
             vec!["1 extra", "data/raw/note.txt"],
@@ -83,7 +92,11 @@ fn no_delta_is_built_on_an_edited_tree_and_a_full_export_repairs_it() {
         let found = site.verify();
         assert!(!found.is_good());
         for part in &says {
-            assert!(found.tree.to_string().contains(part), "{part}: {}", found.tree);
+            assert!(
+                found.tree.to_string().contains(part),
+                "{part}: {}",
+                found.tree
+            );
         }
         let bundle = delta.bundle(&site.key);
         site.refuses(&bundle, ErrorCode::MirrorEdited, &says);
@@ -92,7 +105,11 @@ fn no_delta_is_built_on_an_edited_tree_and_a_full_export_repairs_it() {
         assert!(applied.repaired.is_some_and(|found| !found.is_empty()));
         site.holds(&evidence);
         assert!(site.verify().is_good());
-        site.refuses(&good.bundle(&site.key), ErrorCode::MirrorReplay, &["undamaged"]);
+        site.refuses(
+            &good.bundle(&site.key),
+            ErrorCode::MirrorReplay,
+            &["undamaged"],
+        );
         site.apply_bytes(&bundle).unwrap();
         site.holds(&next);
     }
@@ -126,7 +143,10 @@ fn a_damaged_chain_is_told_by_file() {
     let bytes = fs::read(&file).unwrap();
     fs::write(&file, [&bytes[..], b" "].concat()).unwrap();
     let links = export_replica::log(&site.dir()).unwrap();
-    assert!(links[0].problem.as_ref().unwrap().contains("export.json"), "{links:?}");
+    assert!(
+        links[0].problem.as_ref().unwrap().contains("export.json"),
+        "{links:?}"
+    );
     assert!(links[1].problem.is_none());
     assert!(!site.verify().is_good());
     fs::write(&file, bytes).unwrap();

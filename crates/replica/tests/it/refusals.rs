@@ -18,7 +18,12 @@ fn line() -> Vec<Export> {
         evidence.put(u64::from(number), 9);
         evidence.put(100 + u64::from(number), 0);
         let base = line.last().unwrap();
-        line.push(Export::delta(number, u64::from(number) * 10, base, &evidence));
+        line.push(Export::delta(
+            number,
+            u64::from(number) * 10,
+            base,
+            &evidence,
+        ));
     }
     line
 }
@@ -37,7 +42,11 @@ fn a_delta_before_its_time_names_what_comes_first() {
     assert!(!site.dir().exists(), "nothing is made for what is refused");
     site.apply_bytes(&bundles[0]).unwrap();
     let second = run_id(2);
-    let says = ["version 1", "watermark 10", &format!("apply export {second} first")];
+    let says = [
+        "version 1",
+        "watermark 10",
+        &format!("apply export {second} first"),
+    ];
     site.refuses(&bundles[2], ErrorCode::MirrorGap, &says);
     site.apply_bytes(&bundles[1]).unwrap();
     site.apply_bytes(&bundles[2]).unwrap();
@@ -53,15 +62,27 @@ fn the_same_again_is_refused_as_done() {
     }
     for (at, version) in [(1, "version 2"), (2, "version 3")] {
         let bundle = line[at].bundle(&site.key);
-        site.refuses(&bundle, ErrorCode::MirrorReplay, &[version, "nothing to do"]);
+        site.refuses(
+            &bundle,
+            ErrorCode::MirrorReplay,
+            &[version, "nothing to do"],
+        );
     }
     // A delta of nothing can be applied once.
     let nothing = Export::delta(9, 90, &line[2], &line[2].evidence);
     site.apply(&nothing).unwrap();
-    site.refuses(&nothing.bundle(&site.key), ErrorCode::MirrorReplay, &["version 4"]);
+    site.refuses(
+        &nothing.bundle(&site.key),
+        ErrorCode::MirrorReplay,
+        &["version 4"],
+    );
     // A full export of what is here.
     let full = Export::full(10, 90, &line[2].evidence);
-    site.refuses(&full.bundle(&site.key), ErrorCode::MirrorReplay, &["undamaged"]);
+    site.refuses(
+        &full.bundle(&site.key),
+        ErrorCode::MirrorReplay,
+        &["undamaged"],
+    );
 }
 
 #[test]
@@ -76,12 +97,20 @@ fn forks_are_told_from_gaps() {
     other.put(7, 9);
     let fork = Export::delta(20, 50, &line[1], &other);
     let here = run_id(3);
-    let says = ["version 2 of this mirror", "version 3", &format!("whose base is export {here}")];
+    let says = [
+        "version 2 of this mirror",
+        "version 3",
+        &format!("whose base is export {here}"),
+    ];
     site.refuses(&fork.bundle(&site.key), ErrorCode::MirrorFork, &says);
     // Of another line altogether.
     let foreign = Export::full(30, 25, &Evidence::of(5));
     let delta = Export::delta(31, 60, &foreign, &Evidence::of(6));
-    site.refuses(&delta.bundle(&site.key), ErrorCode::MirrorFork, &["never was in"]);
+    site.refuses(
+        &delta.bundle(&site.key),
+        ErrorCode::MirrorFork,
+        &["never was in"],
+    );
 }
 
 #[test]
@@ -92,7 +121,11 @@ fn an_older_full_export_needs_permission() {
         site.apply(export).unwrap();
     }
     let old = line[0].bundle(&site.key);
-    site.refuses(&old, ErrorCode::MirrorRollback, &["watermark 10", "watermark 40"]);
+    site.refuses(
+        &old,
+        ErrorCode::MirrorRollback,
+        &["watermark 10", "watermark 40"],
+    );
     let allowed = Options {
         allow_rollback: true,
         ..site.options()
@@ -102,7 +135,11 @@ fn an_older_full_export_needs_permission() {
     site.holds(&line[0].evidence);
     assert!(site.verify().is_good());
     // From there the line can be gone along again, with new exports only.
-    site.refuses(&line[1].bundle(&site.key), ErrorCode::MirrorReplay, &["version 2"]);
+    site.refuses(
+        &line[1].bundle(&site.key),
+        ErrorCode::MirrorReplay,
+        &["version 2"],
+    );
     let next = Export::delta(40, 50, &line[0], &line[1].evidence);
     site.apply(&next).unwrap();
     site.holds(&line[1].evidence);
@@ -115,10 +152,18 @@ fn another_tenant_or_selection_is_another_mirror() {
     site.apply(&line[0]).unwrap();
     let mut tenant = line[1].clone();
     tenant.tenant = "globex".into();
-    site.refuses(&tenant.bundle(&site.key), ErrorCode::MirrorOther, &["globex", "acme"]);
+    site.refuses(
+        &tenant.bundle(&site.key),
+        ErrorCode::MirrorOther,
+        &["globex", "acme"],
+    );
     let mut selection = line[1].clone();
     selection.selectors.sources = Some(vec!["vendor1".into()]);
-    site.refuses(&selection.bundle(&site.key), ErrorCode::MirrorOther, &["other records"]);
+    site.refuses(
+        &selection.bundle(&site.key),
+        ErrorCode::MirrorOther,
+        &["other records"],
+    );
 }
 
 #[test]
@@ -155,9 +200,18 @@ fn without_a_key_nothing_is_applied_and_the_first_key_is_held_to() {
     assert_eq!(status(&site.dir()).unwrap().key.to_string(), theirs);
     let pem = fs::read_to_string(site.dir().join(".mirror/key.pem")).unwrap();
     assert_eq!(pem, other.public_key().to_pem());
-    site.refuses(&line[3].bundle(&site.key), ErrorCode::WrongKey, &[&theirs, &ours]);
+    site.refuses(
+        &line[3].bundle(&site.key),
+        ErrorCode::WrongKey,
+        &[&theirs, &ours],
+    );
     assert!(site.verify().is_good());
-    assert!(log(&site.dir()).unwrap().iter().all(|link| link.problem.is_none()));
+    assert!(
+        log(&site.dir())
+            .unwrap()
+            .iter()
+            .all(|link| link.problem.is_none())
+    );
 }
 
 #[test]
@@ -168,6 +222,7 @@ fn a_bundle_of_something_else_is_no_mirror() {
         |manifest| {
             manifest.profile.kind = export_model::ProfileKind::JsonRaw;
             manifest.profile.variant = "raw".into();
+            manifest.tree_digest = None;
         },
         |_| {},
     );
@@ -184,7 +239,10 @@ fn a_folder_with_something_else_in_it_is_let_alone() {
     let bundle = Export::full(1, 10, &Evidence::of(3)).bundle(&site.key);
     site.refuses(&bundle, ErrorCode::NoMirror, &["notes.txt"]);
     assert_eq!(fs::read_dir(site.dir()).unwrap().count(), 1);
-    assert!(matches!(status(&site.dir()), Err(Error::NoMirror { .. } | Error::Foreign { .. })));
+    assert!(matches!(
+        status(&site.dir()),
+        Err(Error::NoMirror { .. } | Error::Foreign { .. })
+    ));
 }
 
 #[test]
@@ -218,6 +276,9 @@ fn refusals_say_what_they_are() {
     let line = line();
     site.apply(&line[0]).unwrap();
     let error = site.apply(&line[3]).unwrap_err();
-    assert!(matches!(error, Error::Refused(Refusal::Gap { here: Some(_), .. })));
+    assert!(matches!(
+        error,
+        Error::Refused(Refusal::Gap { here: Some(_), .. })
+    ));
     assert!(tree(&site.dir()).len() > 8);
 }

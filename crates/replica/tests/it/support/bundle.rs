@@ -1,12 +1,13 @@
 //! Bundles of mirrors, made as the service makes them, and signed with a real key.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use export_bundle::archive::{ArchiveLayout, Segment};
 use export_bundle::frames::{FRAME_BYTES, FrameCompressor, libzstd_version};
 use export_bundle::manifest::{
-    Algorithm, AsOfSection, Base, CompressionEntry, Counts, FileEntry, MEDIA_TYPE_JSON, Manifest,
-    MirrorSection, ProfileSection, RunSection, SCHEMA, content_digest,
+    Algorithm, AsOfSection, CompressionEntry, Counts, FileEntry, MEDIA_TYPE_JSON, Manifest,
+    ProfileSection, RecordRange, RunSection, SCHEMA, content_digest,
 };
 use export_bundle::paths::DOCUMENTS;
 use export_bundle::provenance::{Builder, ProvenanceInputs};
@@ -17,7 +18,7 @@ use export_mirror::listing::{ListingHasher, Summary, manifest_file, manifest_pat
 use export_mirror::path::document;
 use export_mirror::terms::Record;
 use export_model::{
-    Kind, ProfileConfig, ProfileKind, RunOptions, Selectors, Sha256Digest, Timestamp,
+    Kind, MirrorBase, ProfileConfig, ProfileKind, RunOptions, Selectors, Sha256Digest, Timestamp,
 };
 use export_signing::{SigningKey, bundle, detached, to_sign};
 
@@ -36,9 +37,11 @@ pub(crate) struct Export {
     pub(crate) selectors: Selectors,
     pub(crate) evidence: Evidence,
     pub(crate) tree_digest: Sha256Digest,
-    pub(crate) base: Option<Base>,
+    pub(crate) base: Option<MirrorBase>,
     /// By path, uncompressed.
     pub(crate) members: Vec<Member>,
+    /// Of each layer: how many documents it has, and the first and the last.
+    pub(crate) records: BTreeMap<String, (u64, (String, String))>,
 }
 
 /// The id of a run.
@@ -76,15 +79,22 @@ fn layers<'a>(
     members: &mut Vec<Member>,
     documents: impl Iterator<Item = (Kind, &'a str, &'a [u8])>,
     a_part: usize,
-) {
+) -> BTreeMap<String, (u64, (String, String))> {
+    let mut records = BTreeMap::new();
     let all: Vec<_> = documents.collect();
     for kind in Kind::ALL {
         let of: Vec<_> = all.iter().filter(|(own, ..)| *own == kind).collect();
         for (part, some) in of.chunks(a_part).enumerate() {
-            let tar = tar(some.iter().map(|(kind, id, bytes)| (document(*kind, id), *bytes)));
-            members.push((format!("payload/layers/{kind}-{part:05}.tar.zst"), tar));
+            let tar = tar(some
+                .iter()
+                .map(|(kind, id, bytes)| (document(*kind, id), *bytes)));
+            let path = format!("payload/layers/{kind}-{part:05}.tar.zst");
+            let ends = (some[0].1.to_owned(), some[some.len() - 1].1.to_owned());
+            records.insert(path.clone(), (some.len() as u64, ends));
+            members.push((path, tar));
         }
     }
+    records
 }
 
 /// Documents a layer.
@@ -111,18 +121,28 @@ impl Export {
             .0
             .iter()
             .map(|((kind, _, id), bytes)| (*kind, id.as_str(), bytes.as_slice()));
-        layers(&mut members, documents, a_part);
+        let records = layers(&mut members, documents, a_part);
         let manifests: Vec<_> = summary
             .kinds
             .iter()
             .map(|(kind, tally)| (manifest_path(*kind), manifest_file(*kind, tally)))
             .collect();
-        let manifests = manifests.iter().map(|(path, bytes)| (path.clone(), bytes.as_slice()));
-        members.push(("payload/layers/manifests-00000.tar.zst".to_owned(), tar(manifests)));
+        let manifests = manifests
+            .iter()
+            .map(|(path, bytes)| (path.clone(), bytes.as_slice()));
+        members.push((
+            "payload/layers/manifests-00000.tar.zst".to_owned(),
+            tar(manifests),
+        ));
         let scratch = tempfile::tempdir().unwrap();
         let files = indexes(evidence, scratch.path());
-        let files = files.iter().map(|(path, bytes)| (path.clone(), bytes.as_slice()));
-        members.push(("payload/layers/indexes-00000.tar.zst".to_owned(), tar(files)));
+        let files = files
+            .iter()
+            .map(|(path, bytes)| (path.clone(), bytes.as_slice()));
+        members.push((
+            "payload/layers/indexes-00000.tar.zst".to_owned(),
+            tar(files),
+        ));
         members.sort();
         Self {
             number,
@@ -134,6 +154,7 @@ impl Export {
             tree_digest: summary.tree_digest,
             base: None,
             members,
+            records,
         }
     }
 
@@ -154,7 +175,15 @@ impl Export {
             };
             let (kind, subject, id) = key;
             let digest = Sha256Digest::of(bytes);
-            delta::write_line(&mut lines, op, *kind, subject, id, &digest, bytes.len() as u64);
+            delta::write_line(
+                &mut lines,
+                op,
+                *kind,
+                subject,
+                id,
+                &digest,
+                bytes.len() as u64,
+            );
             if op != Op::Remove {
                 changed.push((*kind, id.as_str(), bytes.as_slice()));
             }
@@ -168,20 +197,21 @@ impl Export {
             ("payload/delta.jsonl.zst".to_owned(), lines),
             ("payload/inputs.jsonl.zst".to_owned(), b"{}\n".to_vec()),
         ];
-        layers(&mut members, changed.into_iter(), A_PART);
+        let records = layers(&mut members, changed.into_iter(), A_PART);
         members.sort();
         Self {
             number,
             watermark,
             evidence: evidence.clone(),
             tree_digest: summary.tree_digest,
-            base: Some(Base {
+            base: Some(MirrorBase {
                 export_id: run_id(base.number),
                 manifest_sha256: Sha256Digest::of(b"the base's manifest"),
                 tree_digest: base.tree_digest,
                 watermark: base.watermark,
             }),
             members,
+            records,
             ..base.clone()
         }
     }
@@ -213,9 +243,11 @@ impl Export {
     ) -> Vec<u8> {
         let mut files = Vec::new();
         let mut stored_members = Vec::new();
+        let mut counts = Counts::default();
         for (path, content) in &self.members {
             let (stored, compression) = store(path, content);
-            files.push(FileEntry {
+            let (records, ends) = self.records.get(path).cloned().unwrap_or_default();
+            let mut file = FileEntry {
                 path: path.clone(),
                 size: stored.len() as u64,
                 sha256: Sha256Digest::of(&stored),
@@ -226,7 +258,15 @@ impl Export {
                 records: None,
                 range: None,
                 quarantined: None,
-            });
+            };
+            if let Some(kind) = file.record_kind() {
+                file.records = Some(records);
+                let (first, last) = ends;
+                file.range = Some(RecordRange { first, last });
+                counts.records += records;
+                *counts.by_kind.entry(kind).or_default() += records;
+            }
+            files.push(file);
             stored_members.push((path.clone(), stored));
         }
         let kind = if self.base.is_some() {
@@ -255,14 +295,13 @@ impl Export {
                 config: ProfileConfig::default(),
             },
             selectors: self.selectors.clone(),
-            counts: Counts::default(),
+            counts,
             content_digest: content_digest(&files),
+            tree_digest: self.base.is_none().then_some(self.tree_digest),
+            result_tree_digest: self.base.as_ref().map(|_| self.tree_digest),
+            base: self.base.clone(),
             files,
             distributions: Vec::new(),
-            mirror: Some(MirrorSection {
-                tree_digest: self.tree_digest,
-                base: self.base.clone(),
-            }),
         };
         edit(&mut manifest);
         let mut members = documents(&manifest, key);
@@ -314,6 +353,7 @@ fn documents(manifest: &Manifest, key: &SigningKey) -> Vec<Member> {
         finished_at: Timestamp(1_793_000_001_000),
         watermark: manifest.run.as_of.watermark,
         sources: Vec::new(),
+        base: manifest.base.clone(),
         policy_snapshot: None,
         sboms: Vec::new(),
         key_id: "file".into(),
@@ -355,7 +395,13 @@ fn store(path: &str, content: &[u8]) -> (Vec<u8>, Option<CompressionEntry>) {
         compressor.compress(frame, &mut out).unwrap();
     }
     let algorithm = Algorithm::Zstd;
-    (out, Some(CompressionEntry { algorithm, level: 3 }))
+    (
+        out,
+        Some(CompressionEntry {
+            algorithm,
+            level: 3,
+        }),
+    )
 }
 
 /// The archive of members.

@@ -1,17 +1,19 @@
 //! Mirrors, and what is applied to them.
 
 pub(crate) mod bundle;
+pub(crate) mod child;
 pub(crate) mod evidence;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use export_mirror::index::Index;
 use export_mirror::listing::{manifest_file, manifest_path};
 use export_mirror::path::document;
 use export_model::{ErrorCode, Timestamp};
-use export_replica::{Applied, Error, Options, Plain, Step, Verified, VerifyOptions, apply, verify};
+use export_replica::{
+    Applied, Error, Options, Plain, Step, Verified, VerifyOptions, apply, verify,
+};
 use export_signing::{PublicKey, SigningKey};
 
 use bundle::{Export, indexes, listing};
@@ -93,7 +95,7 @@ pub(crate) fn options(keys: &[PublicKey]) -> Options<'_> {
         keep: 2,
         now: Timestamp(1_793_000_000_000),
         holder: "a test",
-        indexes: &Index::ALL,
+        indexes: None,
         threads: 2,
         opener: &Plain,
         observe: None,
@@ -153,7 +155,12 @@ pub(crate) fn files_below(root: &Path) -> BTreeMap<String, Vec<u8>> {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                let name = path
+                    .strip_prefix(root)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned();
                 files.insert(name, fs::read(&path).unwrap());
             }
         }
