@@ -4,6 +4,7 @@ use export_canonical::record::Limits;
 use export_digest::ContentHasher;
 use export_model::{InputHasher, Kind, Position, Sha256Digest};
 
+use super::layer::{Layer, Tree};
 use super::lines::{FrameLines, RecordLine, RecordLines};
 use super::{Role, problem};
 use crate::manifest::Manifest;
@@ -37,6 +38,8 @@ pub(super) struct FileResult {
     pub(super) hash: FileHash,
     pub(super) first: Option<Position>,
     pub(super) last: Option<Position>,
+    /// Bytes of its records.
+    pub(super) bytes: u64,
 }
 
 /// The file whose frames are coming.
@@ -46,6 +49,9 @@ struct Open {
     sha: ContentHasher,
     size: u64,
     lines: u64,
+    /// Bytes of documents.
+    documents: u64,
+    layer: Layer,
     /// The beginning of a line that its frame did not end.
     carry: Vec<u8>,
     hasher: InputHasher,
@@ -74,6 +80,7 @@ pub(super) struct Chain {
     kept_limit: usize,
     pub(super) results: Vec<FileResult>,
     pub(super) traces: TraceFingerprint,
+    pub(super) tree: Tree,
     pub(super) inputs: Vec<u8>,
     /// The quarantine list; none where it is too long.
     pub(super) quarantine: Option<Vec<u8>>,
@@ -124,6 +131,8 @@ impl Chain {
                     self.list_quarantine(&entry.path, content);
                     Ok(())
                 }
+                Role::Layer(kind) => self.layer(&mut open, kind, manifest.owner_of(entry), content),
+                Role::Changes => self.tree.changes(content),
                 Role::Other => Ok(()),
             };
             if let Err(what) = outcome {
@@ -162,7 +171,7 @@ impl Chain {
             .as_ref()
             .filter(|last| {
                 open.first.is_some()
-                    && role == Role::Records(last.kind)
+                    && role.record_kind() == Some(last.kind)
                     && last.owner == manifest.owner_of(entry)
             })
             .map(|last| last.position.clone());
@@ -177,13 +186,15 @@ impl Chain {
                 ))
             } else if !open.carry.is_empty() {
                 Some("its last line has no end".to_owned())
-            } else if matches!(role, Role::Records(_)) && entry.records != Some(open.lines) {
+            } else if matches!(role, Role::Layer(_)) && !open.layer.has_ended() {
+                Some("its archive has no end".to_owned())
+            } else if role.record_kind().is_some() && entry.records != Some(open.lines) {
                 Some(format!(
                     "it has {} records, but {} were signed",
                     open.lines,
                     entry.records.unwrap_or(0)
                 ))
-            } else if matches!(role, Role::Records(_))
+            } else if role.record_kind().is_some()
                 && (range.map(|range| range.first.as_str()) != first_id
                     || range.map(|range| range.last.as_str())
                         != last.as_ref().map(|position| position.id.as_str()))
@@ -197,7 +208,11 @@ impl Chain {
                 self.problems.push(problem(&entry.path, what));
             }
         }
-        if matches!(role, Role::Records(_)) {
+        if role.record_kind().is_some() {
+            let bytes = match role {
+                Role::Layer(_) => open.documents,
+                _ => entry.content_size.saturating_sub(open.lines),
+            };
             let hash = match (broken, open.kept, entry.quarantined) {
                 (true, ..) => FileHash::Unknown,
                 (false, Some(kept), _) => FileHash::Keys(kept),
@@ -209,6 +224,7 @@ impl Chain {
                 hash,
                 first: open.first,
                 last,
+                bytes,
             });
         }
     }
@@ -280,6 +296,35 @@ impl Chain {
         self.scratch = scratch;
         open.sha.update(tail);
         carry(open, tail)
+    }
+
+    /// Takes the documents of a frame.
+    fn layer(
+        &mut self,
+        open: &mut Open,
+        kind: Kind,
+        tenant: &str,
+        content: &[u8],
+    ) -> Result<(), String> {
+        let mut layer = std::mem::take(&mut open.layer);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let fed = layer.feed(
+            content,
+            (kind, tenant),
+            &mut scratch,
+            |lines, record, document, digest| {
+                let size = document.len() as u64;
+                self.record(open, (tenant, kind), lines, record, digest)?;
+                self.tree.document(kind, lines.key(record), &digest, size);
+                open.documents += size;
+                open.lines += 1;
+                Ok(())
+            },
+        );
+        scratch.clear();
+        self.scratch = scratch;
+        open.layer = layer;
+        fed
     }
 
     fn record(

@@ -13,7 +13,9 @@ use crate::manifest::Manifest;
 use crate::paths::content_path;
 use crate::payload::inputs::InputLine;
 use crate::payload::snapshot::SnapshotDocument;
-use crate::payload::{INPUTS, POLICY_SNAPSHOT, QUARANTINE, quarantine};
+use crate::payload::{
+    DELTA_CHANGES, INPUTS, MANIFESTS_LAYER, POLICY_SNAPSHOT, QUARANTINE, TREE, quarantine,
+};
 
 /// Compares; what does not fit is added to the chain's problems.
 pub(super) fn compare(manifest: &Manifest, chain: &mut Chain, snapshot: &[u8]) {
@@ -74,11 +76,48 @@ pub(super) fn compare(manifest: &Manifest, chain: &mut Chain, snapshot: &[u8]) {
         let what = format!("no part names {path}");
         chain.problems.push(problem(INPUTS, what));
     }
+    if manifest.profile.kind.is_mirror()
+        && chain.problems.is_empty()
+        && let Err((path, what)) = check_tree(manifest, chain)
+    {
+        chain.problems.push(problem(path, what));
+    }
     if manifest.profile.kind.is_assembled()
         && let Err(what) = check_counts(manifest, &inputs)
     {
         chain.problems.push(problem(INPUTS, what));
     }
+}
+
+/// The documents that a mirror carries are those that its lists name.
+fn check_tree(manifest: &Manifest, chain: &mut Chain) -> Result<(), (&'static str, String)> {
+    let tree = std::mem::take(&mut chain.tree);
+    let Some(section) = manifest.mirror() else {
+        return Ok(());
+    };
+    if section.base.is_some() {
+        return if tree.is_what_has_changed() {
+            Ok(())
+        } else {
+            let what = "its documents are not those that the layers carry";
+            Err((DELTA_CHANGES, what.to_owned()))
+        };
+    }
+    let summary = tree.summary();
+    if summary.tree_digest != section.tree_digest {
+        let what = format!(
+            "the documents that the layers carry make a tree of the digest {}, but {} was signed",
+            summary.tree_digest, section.tree_digest
+        );
+        return Err((TREE, what));
+    }
+    let listed = manifest.file(MANIFESTS_LAYER);
+    let expected = super::layer::manifests(&summary);
+    if listed.is_none_or(|(_, file)| (file.content_size, file.content_sha256) != expected) {
+        let what = "its counts are not those of the tree";
+        return Err((MANIFESTS_LAYER, what.to_owned()));
+    }
+    Ok(())
 }
 
 /// Of an assembled payload only its inputs tell how many records went into it.
@@ -257,11 +296,10 @@ fn check_part(
                 return Err("its file is another tenant's or of another kind".to_owned());
             }
             let records = entry.and_then(|entry| entry.records).unwrap_or(0);
-            let content = entry.map_or(0, |entry| entry.content_size);
             (
                 records,
                 entry.and_then(|entry| entry.quarantined).unwrap_or(0),
-                Some(content.saturating_sub(records)),
+                Some(result.bytes),
             )
         }
     };

@@ -16,6 +16,7 @@
 mod chain;
 mod gzip;
 mod inputs;
+mod layer;
 mod lines;
 mod pool;
 
@@ -30,7 +31,7 @@ use self::pool::{Job, Shared};
 use super::report::Problem;
 use crate::frames::{FrameError, FrameSplitter};
 use crate::manifest::{Algorithm, FileEntry, Manifest};
-use crate::payload::{INPUTS, POLICY_SNAPSHOT, QUARANTINE};
+use crate::payload::{DELTA_CHANGES, INPUTS, POLICY_SNAPSHOT, QUARANTINE};
 
 /// The most bytes of the policy snapshot's document.
 const MAX_SNAPSHOT_BYTES: usize = 1 << 20;
@@ -39,6 +40,8 @@ const MAX_SNAPSHOT_BYTES: usize = 1 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Records(Kind),
+    Layer(Kind),
+    Changes,
     Inputs,
     Quarantine,
     Other,
@@ -49,8 +52,18 @@ impl Role {
         match (file.path.as_str(), file.record_kind()) {
             (INPUTS, _) => Self::Inputs,
             (QUARANTINE, _) => Self::Quarantine,
+            (DELTA_CHANGES, _) => Self::Changes,
+            (_, Some(kind)) if file.is_layer() => Self::Layer(kind),
             (_, Some(kind)) => Self::Records(kind),
             _ => Self::Other,
+        }
+    }
+
+    /// The kind of the records in it.
+    fn record_kind(self) -> Option<Kind> {
+        match self {
+            Self::Records(kind) | Self::Layer(kind) => Some(kind),
+            _ => None,
         }
     }
 }
