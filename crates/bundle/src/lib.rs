@@ -16,6 +16,7 @@ pub mod contents;
 pub mod frames;
 pub mod inspect;
 pub mod manifest;
+pub mod parts;
 pub mod paths;
 pub mod payload;
 pub mod provenance;

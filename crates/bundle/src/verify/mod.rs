@@ -31,6 +31,7 @@ mod documents;
 mod feed;
 mod opening;
 mod report;
+mod signed;
 mod verifier;
 
 pub(crate) use documents::{DOCUMENT_LIMITS, Documents, named_key};
@@ -38,6 +39,7 @@ pub(crate) use feed::{Sink, feed_archive};
 pub use feed::{VerifyError, verify_archive, verify_folder};
 pub use opening::{Keys, SealedAs, Unseal};
 pub use report::{Problem, Report, Summary, Verdict};
+pub use signed::{SignedDocuments, SignedError, judge_signed, read_signed};
 pub use verifier::{Flow, Verifier};
 
 use export_signing::PublicKey;
