@@ -157,6 +157,18 @@ catalogue! {
     NotABundle "ERR_NOT_A_BUNDLE" Evidence 13 "The input is no bundle." "Give the `bundle.tar` that an export wrote, or the folder it was unpacked to.";
     WrongKey "ERR_WRONG_KEY" Evidence 14 "The bundle was signed by another key than the one that is trusted." "Compare fingerprints with whoever signed it.";
     NoKey "ERR_NO_KEY" User 15 "There is no key to verify the bundle with: nothing was verified." "Give the signer's public key with `--key`.";
+    NotAMirror "ERR_NOT_A_MIRROR" User 2 "The bundle is no mirror, so that it cannot be applied to one." "Give the bundle of a `mirror:full` or `mirror:delta` run.";
+    NoMirror "ERR_NO_MIRROR" User 2 "The folder holds no mirror, or something else than one." "Name the folder that `exportctl mirror apply --to` was given; for a new mirror, one that is empty or does not exist.";
+    MirrorNewer "ERR_MIRROR_NEWER" User 6 "The mirror was written by a newer version, whose format this one does not know." "Use that version, or another folder.";
+    MirrorDamaged "ERR_MIRROR_DAMAGED" User 6 "What a mirror knows of itself is damaged or missing." "The message names the file. Apply a full export to a new folder, and let readers use that one.";
+    MirrorReadOnly "ERR_MIRROR_READ_ONLY" User 6 "The mirror's folder cannot be written to." "Mend its permissions, or mount its file system for writing; the tree is unchanged.";
+    MirrorBusy "ERR_MIRROR_BUSY" TryAgain 16 "Another process is changing the mirror." "The message says who; try again when it has ended.";
+    MirrorGap "ERR_MIRROR_GAP" User 17 "A delta was made for a state that this mirror has not reached: others come first." "Apply the export that the message names, and those after it in order, or a full export.";
+    MirrorFork "ERR_MIRROR_FORK" User 18 "A delta was made for a state that this mirror is not in: an older one, or one of another line." "Make a delta whose base is the export that the message says is here, or apply a full export.";
+    MirrorReplay "ERR_MIRROR_REPLAY" User 19 "The mirror has this export already." "Nothing to do.";
+    MirrorRollback "ERR_MIRROR_ROLLBACK" User 20 "The export is older than what the mirror holds." "Apply a newer one; a full export is applied all the same with `--allow-rollback`.";
+    MirrorOther "ERR_MIRROR_OTHER" User 21 "The export is of another tenant, or of another profile or selection, than the mirror." "Apply it to a mirror of its own.";
+    MirrorEdited "ERR_MIRROR_EDITED" Evidence 22 "The mirror's tree is not what was applied: somebody changed it." "`exportctl mirror verify` names every difference; apply a full export to repair the tree.";
     Io "ERR_IO" User 6 "A file or folder could not be read or written." "The message names it and the cause.";
     Configuration "ERR_CONFIGURATION" User 2 "A setting is missing, or is something that cannot be used." "The message names the variable and the file's key; docs/configuration.md lists all of them.";
     Usage "ERR_USAGE" User 2 "The command line is wrong." "`exportctl help` shows how it is meant.";

@@ -197,7 +197,7 @@ impl<R: Read> ArchiveReader<R> {
     ///
     /// # Errors
     /// As [`ArchiveReader::read`].
-    pub(crate) fn read_into(&mut self, buffer: &mut [u8]) -> Result<usize, ArchiveError> {
+    pub fn read_into(&mut self, buffer: &mut [u8]) -> Result<usize, ArchiveError> {
         let Some(left) = self.current.as_ref().map(|current| current.left) else {
             return Ok(0);
         };

@@ -128,7 +128,7 @@ pub(crate) fn feed_archive<S: Sink>(
     }
 }
 
-fn give_up(verifier: &mut Verifier, error: ArchiveError) -> Result<(), VerifyError> {
+pub(super) fn give_up(verifier: &mut Verifier, error: ArchiveError) -> Result<(), VerifyError> {
     let text = error.to_string();
     let member = error.member.as_deref();
     match error.fault {

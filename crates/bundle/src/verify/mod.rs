@@ -28,12 +28,14 @@ mod deep;
 mod documents;
 mod feed;
 mod report;
+mod signed;
 mod verifier;
 
 pub(crate) use documents::{DOCUMENT_LIMITS, Documents, named_key};
 pub(crate) use feed::{Sink, feed_archive};
 pub use feed::{VerifyError, verify_archive, verify_folder};
 pub use report::{Problem, Report, Summary, Verdict};
+pub use signed::{SignedDocuments, SignedError, judge_signed, read_signed};
 pub use verifier::{Flow, Verifier};
 
 use export_signing::PublicKey;

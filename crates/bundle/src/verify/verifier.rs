@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::deep::DeepCheck;
 use super::documents::{DOCUMENT_LIMITS, Documents, judge};
 use super::report::{Problems, Report, Summary, Verdict};
+use super::signed::SignedDocuments;
 use super::{Trust, VerifyOptions};
 use crate::manifest::Manifest;
 use crate::paths::{DOCUMENTS, MANIFEST};
@@ -210,6 +211,35 @@ impl Verifier {
             problems_omitted: self.problems.omitted,
             deep: self.options.deep,
             unchecked,
+        }
+    }
+
+    /// The documents that were fed, judged before any payload.
+    ///
+    /// # Errors
+    /// What is wrong with them; also when there was no key to judge them by.
+    pub(super) fn signed(mut self) -> Result<SignedDocuments, Box<Report>> {
+        if !self.judged {
+            self.judge();
+        }
+        // The payload was not asked for, so that it is not missing.
+        self.stopped = true;
+        let manifest = self.manifest.clone();
+        let documents = std::mem::take(&mut self.documents);
+        let have = documents.each_ref().map(Option::is_some);
+        for (kept, have) in self.documents.iter_mut().zip(have) {
+            *kept = have.then(Vec::new);
+        }
+        let builder_id = self.builder_id.clone();
+        let report = self.finish();
+        match (report.verdict, manifest, report.key) {
+            (Verdict::Verified, Some(manifest), Some(key)) => Ok(SignedDocuments {
+                documents: documents.map(Option::unwrap_or_default),
+                manifest,
+                key,
+                builder_id,
+            }),
+            _ => Err(Box::new(report)),
         }
     }
 
