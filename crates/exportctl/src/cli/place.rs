@@ -40,6 +40,8 @@ impl Command {
             | Self::Inspect { .. }
             | Self::Unpack(_)
             | Self::Diff(_)
+            | Self::Bundle(_)
+            | Self::Mirror(_)
             | Self::Approval(ApprovalCommand::Create(_))
             | Self::Docs { .. } => Place::Offline,
         }

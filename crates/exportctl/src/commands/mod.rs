@@ -12,6 +12,8 @@ mod keys;
 mod layer;
 mod ledger;
 mod maven_index;
+mod mirror;
+mod parts;
 mod profile;
 pub(crate) mod run;
 mod runs;
@@ -72,6 +74,8 @@ pub(crate) async fn execute(
         } => unmapped::execute(output, &bundle),
         Command::Inspect { bundle, .. } => inspect::execute(output, &bundle),
         Command::Diff(args) => diff::execute(settings, output, &args),
+        Command::Bundle(command) => parts::execute(output, &command),
+        Command::Mirror(command) => mirror::execute(settings, output, &command),
         Command::Unpack(args) => verify::unpack(settings, output, &args),
         Command::Keys(command) => keys::execute(settings, output, command).await,
         Command::Approval(command) => approval::execute(settings, output, command).await,

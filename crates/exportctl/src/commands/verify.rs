@@ -115,7 +115,7 @@ fn failed(bundle: &Path, error: &VerifyError) -> Failed {
 }
 
 /// The key that was named, or all that the home trusts.
-fn trust(settings: &Settings, key: Option<&Path>) -> Result<Trust, Failed> {
+pub(super) fn trust(settings: &Settings, key: Option<&Path>) -> Result<Trust, Failed> {
     if let Some(path) = key {
         return Ok(Trust {
             keys: vec![public_key(path)?],
