@@ -133,7 +133,10 @@ fn tell_applied(output: &Output, args: &MirrorApplyArgs, applied: &Applied) {
 fn entry_rows(entry: &Entry) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     let mut add = |name: &str, value: String| rows.push(vec![format!("  {name}"), value]);
-    let what = format!("{} of {} ({})", entry.export_id, entry.profile, entry.kind);
+    let mut what = format!("{} of {}", entry.export_id, entry.profile);
+    if entry.profile != entry.kind.as_str() {
+        what.push_str(&format!(" ({})", entry.kind));
+    }
     add("export", what);
     if let Some(base) = &entry.base {
         add(
