@@ -34,7 +34,8 @@ pub(crate) fn tar(documents: &[Document]) -> Vec<u8> {
     let mut out = Vec::new();
     for (path, bytes) in documents {
         let size = bytes.len() as u64;
-        out.extend_from_slice(&layer::header(path, size).unwrap());
+        // Not the layer's own, which refuses what is to be refused by others.
+        out.extend_from_slice(&export_ustar::file_header(path, size).unwrap());
         out.extend_from_slice(bytes);
         out.extend_from_slice(layer::padding(size));
     }
