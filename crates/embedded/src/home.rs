@@ -18,8 +18,10 @@ use std::sync::Arc;
 use export_host::{RandomIds, SystemClock};
 use export_model::ObjectKey;
 use export_ports::{Clock, Ids, PortError, PortErrorKind, Ports, Signer};
+use export_sealing::HostSeals;
 use rustix::fs::{Access, FlockOperation, access, flock};
 
+use crate::HomeSeals;
 use crate::failure::io_failed;
 use crate::gate::SqliteGate;
 use crate::host::HostLock;
@@ -175,6 +177,7 @@ impl Home {
             queue: self.queue(),
             ledger: self.ledger(),
             policy: self.ledger(),
+            seals: Arc::new(HostSeals(HomeSeals::new(self.keys()))),
             signer,
             clock: self.clock(),
             ids: self.ids(),

@@ -338,6 +338,10 @@ pub(crate) struct RunArgs {
     /// The ledger as it was: a time (RFC 3339), or the watermark of a past run
     #[arg(long, value_name = "TIME|WATERMARK")]
     pub(crate) as_of: Option<String>,
+    /// Seal payload files with age to this recipient, `age1…`, that the tenant's configuration lists
+    /// (repeat for more) [default: as the profile says]
+    #[arg(long = "encrypt-to", value_name = "RECIPIENT")]
+    pub(crate) encrypt_to: Vec<String>,
     /// The mirror export that a mirror:delta starts from
     #[arg(long, value_name = "RUN_ID")]
     pub(crate) base: Option<String>,

@@ -15,7 +15,7 @@ use export_model::{
 };
 use export_ports::{Ports, Row, Transaction, Write};
 
-use crate::{NoSuchState, PhaseError, base, lease_millis, watermark};
+use crate::{NoSuchState, PhaseError, base, lease_millis, sealing, watermark};
 
 /// What a run is asked for.
 #[derive(Clone, Debug)]
@@ -139,6 +139,7 @@ pub async fn prepare(ports: &Ports, mut submission: Submission) -> Result<Prepar
         .as_ref()
         .and_then(|(run, _)| run.policy_snapshot.as_ref());
     let snapshot = snapshot(ports, tenant, profile, &submission.options, of_base).await?;
+    let sealing = sealing::sealing(ports, tenant, profile, &submission.options).await?;
     let now = ports.clock.now();
     let key = RunKey {
         tenant: tenant.clone(),
@@ -149,7 +150,10 @@ pub async fn prepare(ports: &Ports, mut submission: Submission) -> Result<Prepar
     let mut admit = Work::new(tenant, WorkId::Admit { cause }, due);
     admit.traceparent.clone_from(&submission.traceparent);
     Ok(Prepared {
-        run: pending(key, submission, snapshot, base.map(|(_, base)| base), now),
+        run: Run {
+            sealing,
+            ..pending(key, submission, snapshot, base.map(|(_, base)| base), now)
+        },
         admit,
     })
 }
@@ -250,6 +254,7 @@ fn pending(
         sources: Vec::new(),
         sboms: BTreeMap::new(),
         sboms_of: Vec::new(),
+        sealing: None,
         base,
         tree: None,
         parts: 0,

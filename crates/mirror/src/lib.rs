@@ -15,6 +15,8 @@
 
 mod error;
 mod line;
+#[cfg(test)]
+mod test_trees;
 
 pub mod delta;
 pub mod index;

@@ -89,6 +89,10 @@ impl Line<'_> {
 /// Appends `text` as the inside of a JSON string, escaped minimally (RFC 8785, 3.2.2.2).
 pub(crate) fn push_escaped(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
+    if !any_of(rest, |byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        out.extend_from_slice(rest);
+        return;
+    }
     while let Some(at) = rest
         .iter()
         .position(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\'))
@@ -113,6 +117,20 @@ pub(crate) fn push_escaped(out: &mut Vec<u8>, text: &str) {
         rest = after;
     }
     out.extend_from_slice(rest);
+}
+
+/// Whether any byte is as `test` says. Looks at all of them, which is faster than stopping: many at
+/// once.
+fn any_of(bytes: &[u8], test: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(false, |any, byte| any | test(*byte))
+}
+
+/// Whether a ledger's record may have `text` as an id.
+fn is_id(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    (1..=MOST_ID).contains(&bytes.len())
+        && (!any_of(bytes, |byte| !(b' '..0x7f).contains(&byte))
+            || !text.chars().any(char::is_control))
 }
 
 pub(crate) fn push_hex(out: &mut Vec<u8>, digest: &Sha256Digest) {
@@ -257,7 +275,7 @@ impl<R: Read> LineReader<R> {
         self.current = parse(raw, self.with_op).ok_or(LineFault::Form)?;
         let entry = self.current.entry();
         for (member, text) in [("_id", entry.id), ("subject_key", entry.subject_key)] {
-            if text.is_empty() || text.len() > MOST_ID || text.chars().any(char::is_control) {
+            if !is_id(text) {
                 return Err(LineFault::Id(member));
             }
         }
@@ -327,7 +345,7 @@ fn parse(raw: String, with_op: bool) -> Option<Parsed> {
     let start = scan.at;
     let path = start..start + scan.plain()?.len();
     scan.skip("\",\"sha256\":\"sha256:")?;
-    let sha256 = Sha256Digest::from_hex(scan.plain()?).ok()?;
+    let sha256 = digest(scan.plain()?)?;
     scan.skip("\",\"size\":")?;
     let size = scan.number()?;
     scan.skip(",\"subject_key\":\"")?;
@@ -346,6 +364,23 @@ fn parse(raw: String, with_op: bool) -> Option<Parsed> {
         size,
         raw,
     })
+}
+
+/// The digest that 64 hexadecimal digits stand for.
+fn digest(digits: &str) -> Option<Sha256Digest> {
+    let digits: &[u8; 64] = digits.as_bytes().try_into().ok()?;
+    let mut digest = [0; 32];
+    let mut wrong = false;
+    for (byte, pair) in digest.iter_mut().zip(digits.as_chunks::<2>().0) {
+        let [high, low] = pair.map(|digit| match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => 0xff,
+        });
+        wrong |= (high | low) > 15;
+        *byte = high << 4 | low;
+    }
+    (!wrong).then_some(Sha256Digest(digest))
 }
 
 /// A place in a line.

@@ -265,10 +265,8 @@ fn one(value: &[u8], each: &mut impl FnMut(&[u8])) {
 
 /// The strings of the list that `object` has as `name`.
 fn list(object: &[u8], name: &[u8], each: &mut impl FnMut(&[u8])) {
-    for member in members(object) {
-        if member.key == name {
-            strings(member.value, each);
-        }
+    if let Some(member) = members(object).find(|member| member.key == name) {
+        strings(member.value, each);
     }
 }
 

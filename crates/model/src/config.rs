@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{FieldError, Kind, ProfileKind, ProfileLimits};
+use crate::{Encryption, FieldError, Kind, ProfileKind, ProfileLimits, SealMode};
 
 /// Which revisions of an upstream document leave the ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -42,15 +42,6 @@ impl Default for Compression {
     fn default() -> Self {
         Self { level: 3 }
     }
-}
-
-/// Whether payload files are sealed. This version seals nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Encryption {
-    /// Payload files are readable by whoever holds the bundle.
-    #[default]
-    None,
 }
 
 /// Where a bundle's signatures go.
@@ -255,6 +246,20 @@ impl ProfileConfig {
         }
         if let Some(message) = schema_version_error(kind, self.schema_version) {
             refuse("schema_version", message);
+        }
+        match &self.encryption {
+            Encryption::Sealed(SealMode::Age { recipients }) if recipients.is_empty() => {
+                refuse("encryption.recipients", "must name at least one".into());
+            }
+            Encryption::Sealed(SealMode::Age { recipients }) => {
+                for (i, recipient) in recipients.iter().enumerate() {
+                    if recipients[..i].contains(recipient) {
+                        let message = format!("{recipient} is named twice");
+                        refuse(&format!("encryption.recipients[{i}]"), message);
+                    }
+                }
+            }
+            _ => {}
         }
         if let Some(indexes) = &self.indexes {
             if !kind.is_mirror() {

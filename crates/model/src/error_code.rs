@@ -107,6 +107,7 @@ catalogue! {
     TrivySchema "ERR_TRIVY_SCHEMA" User 2 "A run asks for a version of the scanner's database schema that this version does not write." "Leave `schema_version` out, or name the one that the message says is written.";
     DeltaBase "ERR_DELTA_BASE" User 2 "A delta cannot start from the export that the request names." "Name a completed mirror export of the same profile and selectors with `--base`; the message says what is wrong with this one.";
     DeltaBasePruned "ERR_DELTA_BASE_PRUNED" User 2 "The list of the tree that a delta is to start from is no longer kept." "Start from a newer export, or export `mirror:full`; `retention.listing_days` of the profile says how long lists are kept.";
+    RecipientNotListed "ERR_RECIPIENT_NOT_LISTED" User 2 "A profile or a run seals to a recipient, or with a key, that the tenant's configuration does not list." "Ask whoever runs the service to list it (`exportctl seal allow` in a home), or seal to one that is.";
     UnknownSnapshot "ERR_UNKNOWN_SNAPSHOT" User 2 "There is no such policy snapshot, or none at all." "Import a policy snapshot and its findings, or name another with `--policy-snapshot`.";
     AsOfUnknown "ERR_AS_OF_UNKNOWN" User 2 "The ledger never was in the state that `as_of` names." "Name a watermark of a past run, or a time that is not before the ledger's first import.";
     UnknownRun "ERR_UNKNOWN_RUN" User 2 "There is no such run." "`exportctl runs list` shows what there is.";
@@ -154,6 +155,7 @@ catalogue! {
     BadSignature "ERR_BAD_SIGNATURE" Evidence 10 "A signature does not belong to the document that it signs." "Do not use the bundle; fetch it again from where it came from.";
     Altered "ERR_ALTERED" Evidence 11 "A file of the bundle is not the one that was signed." "Do not use the bundle; fetch it again from where it came from.";
     Incomplete "ERR_INCOMPLETE" Evidence 12 "The bundle misses a file, or ends too early." "Fetch it again.";
+    WrongIdentity "ERR_WRONG_IDENTITY" User 16 "The bundle is sealed, and none of the identities and keys that were given opens it." "Give the identity (or key file) of one of its recipients with `--identity`; without any, stored bytes and signatures are verified.";
     NotABundle "ERR_NOT_A_BUNDLE" Evidence 13 "The input is no bundle." "Give the `bundle.tar` that an export wrote, or the folder it was unpacked to.";
     WrongKey "ERR_WRONG_KEY" Evidence 14 "The bundle was signed by another key than the one that is trusted." "Compare fingerprints with whoever signed it.";
     NoKey "ERR_NO_KEY" User 15 "There is no key to verify the bundle with: nothing was verified." "Give the signer's public key with `--key`.";

@@ -19,14 +19,15 @@ mod profile;
 mod record;
 mod run;
 mod schedule;
+mod sealing;
 mod selectors;
 mod time;
 mod work;
 
 pub use approval::RecordedApproval;
 pub use config::{
-    Attestation, Compression, Encryption, MirrorIndex, OnViolation, ProfileConfig, Retention,
-    Revisions, SignatureForm, Target,
+    Attestation, Compression, MirrorIndex, OnViolation, ProfileConfig, Retention, Revisions,
+    SignatureForm, Target,
 };
 pub use digest::{InputHasher, Sha256Digest, Sha256ParseError};
 pub use error_code::{ErrorCode, Fault};
@@ -44,6 +45,7 @@ pub use run::{
     RunOptions, RunStatus, TreeTally,
 };
 pub use schedule::{Recurrence, RecurrenceError, Schedule};
+pub use sealing::{Encryption, SealMode, Sealing};
 pub use selectors::{
     CompiledSelectors, Criteria, CrossTenant, FieldError, Matcher, ProductPattern, RecordedWindow,
     Selectors, StoredFacets,

@@ -10,7 +10,7 @@ use crate::approval::one_or_more;
 use crate::config::schema_version_error;
 use crate::{
     CompiledSelectors, CrossTenant, ErrorCode, FieldError, ObjectKey, Profile, ProfileKind,
-    RecordedApproval, RunId, RunKey, Selectors, Sha256Digest, Target, Tenant, Timestamp,
+    RecordedApproval, RunId, RunKey, Sealing, Selectors, Sha256Digest, Target, Tenant, Timestamp,
 };
 
 /// Where a run stands.
@@ -105,6 +105,10 @@ pub struct RunOptions {
     /// Of a delta: the export that it starts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_export_id: Option<RunId>,
+    /// Recipients to seal to with age, `age1…`, in place of what the profile says. The tenant's
+    /// configuration must list them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub encrypt_to: Vec<String>,
     /// Approvals of the other tenants that the selectors name: DSSE envelopes, one object or a list
     /// of them. A run keeps them in [`Run::approvals`], not here.
     #[serde(
@@ -342,6 +346,9 @@ pub struct Run {
     /// The same of runs across tenants: owner and `_id`, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sboms_of: Vec<(Tenant, String)>,
+    /// How its files are sealed, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealing: Option<Sealing>,
     /// Of a delta: what it starts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<MirrorBase>,

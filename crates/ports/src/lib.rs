@@ -12,6 +12,7 @@ mod host;
 mod import;
 mod objects;
 mod queue;
+mod seals;
 mod signer;
 mod state;
 
@@ -28,6 +29,7 @@ pub use host::{Clock, Ids, Liveness};
 pub use import::{BatchImporter, Import, Imported, Importer};
 pub use objects::{Link, ObjectMeta, Objects, Upload, UploadState};
 pub use queue::{DeadLetter, Delivery, MAX_RECEIVES, Queue, QueueStats};
+pub use seals::{Listed, NoSeals, PlainKey, Seals};
 pub use signer::{Signer, SignerLevel};
 pub use state::{Row, RunFilter, State, Transaction, Write};
 
@@ -48,6 +50,8 @@ pub struct Ports {
     pub ledger: Arc<dyn Evidence>,
     /// Decisions.
     pub policy: Arc<dyn PolicyEngine>,
+    /// Keys that files are sealed with.
+    pub seals: Arc<dyn Seals>,
     /// The signing key.
     pub signer: Arc<dyn Signer>,
     /// The time.

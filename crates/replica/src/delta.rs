@@ -196,7 +196,7 @@ fn take_over(
                 let step = match apply.next() {
                     Ok(Some(step)) => step,
                     Ok(None) => break,
-                    Err(error) => return Err(misfit(error, &base_listing)),
+                    Err(error) => return Err(misfit(error, &base_listing, &head.tree_digest)),
                 };
                 match step {
                     Step::Keep(entry) => {
@@ -265,19 +265,35 @@ fn take_over(
 }
 
 /// The delta cannot be applied to the listing that it was made for: one of them is not what it was.
-fn misfit(error: ApplyError, listing: &Path) -> Error {
-    if let ApplyError::Read(read) = &error
-        && is_of_listing(read)
-    {
+fn misfit(error: ApplyError, listing: &Path, signed: &Sha256Digest) -> Error {
+    let read = match &error {
+        ApplyError::Read(read) => Some(is_of_listing(read)),
+        _ => None,
+    };
+    let damaged = match read {
+        Some(of_listing) => of_listing,
+        None => digest_of(listing).is_none_or(|digest| digest != *signed),
+    };
+    if damaged {
         return Error::Damaged {
             path: listing.to_owned(),
-            what: with_causes(&error),
+            what: format!("it is not the one that was signed: {}", with_causes(&error)),
         };
     }
     Error::Altered {
         path: "payload/delta.jsonl".to_owned(),
         what: format!("cannot be applied: {}", with_causes(&error)),
     }
+}
+
+/// The digest of a listing that was kept; none where it cannot be read.
+fn digest_of(listing: &Path) -> Option<Sha256Digest> {
+    let mut lines = open(listing).ok()?;
+    let mut sha = Sha256::new();
+    while let Some(entry) = lines.next().ok()? {
+        sha.update(entry.line);
+    }
+    Some(Sha256Digest(sha.finalize().into()))
 }
 
 fn is_of_listing(error: &ListingError) -> bool {

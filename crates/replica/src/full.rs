@@ -60,7 +60,7 @@ pub(crate) fn build<R: Read>(
                         payload.read(|content| layer(content, kind, feeder))?;
                     }
                     Some(Member::Listing) => {
-                        listed = Some(payload.read(|content| digest(content))?);
+                        listed = Some(payload.read(digest)?);
                     }
                     Some(Member::Manifests | Member::Snapshot) => {
                         payload.read(|content| aside.take(content))?;

@@ -162,10 +162,10 @@ fn runs(builders: Vec<IndexBuilder>, scratch: &Path) -> Result<Vec<File>, Error>
 fn failed(error: IndexError) -> Error {
     match error {
         IndexError::File {
-            action,
+            action: "read",
             path,
             source,
-        } if action == "read" => Error::Read { path, source },
+        } => Error::Read { path, source },
         IndexError::File { path, source, .. } => Error::Write { path, source },
         IndexError::Read(source) | IndexError::Write(source) => Error::Write {
             path: "indexes".into(),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use export_ports::{
-    Clock, Evidence, Gate, Ids, Importer, LedgerWriter, Liveness, Objects, PolicyEngine, PortError,
-    PortErrorKind, Ports, Queue, Signer, State,
+    Clock, Evidence, Gate, Ids, Importer, LedgerWriter, Liveness, NoSeals, Objects, PolicyEngine,
+    PortError, PortErrorKind, Ports, Queue, Seals, Signer, State,
 };
 
 use crate::liveness::Presumed;
@@ -24,6 +24,8 @@ pub struct Backends {
     pub ledger: Option<Arc<dyn Evidence>>,
     /// Findings and snapshots.
     pub policy: Option<Arc<dyn PolicyEngine>>,
+    /// For whom files may be sealed.
+    pub seals: Option<Arc<dyn Seals>>,
     /// The signing key.
     pub signer: Option<Arc<dyn Signer>>,
     /// The ledger, where it can tell what it holds.
@@ -112,6 +114,7 @@ impl Backends {
                 queue,
                 ledger,
                 policy,
+                seals: self.seals.unwrap_or_else(|| Arc::new(NoSeals)),
                 signer,
                 clock,
                 ids,
@@ -136,6 +139,7 @@ impl Backends {
         replace(&mut ports.queue, self.queue);
         replace(&mut ports.ledger, self.ledger);
         replace(&mut ports.policy, self.policy);
+        replace(&mut ports.seals, self.seals);
         replace(&mut ports.signer, self.signer);
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use url::Url;
 use zeroize::Zeroizing;
 
+use export_sealing::SealConfig;
+
 use crate::settings::{InvalidSettings, Settings};
 
 /// The database's name where none is set.
@@ -68,6 +70,7 @@ pub(crate) struct Chosen {
     pub(crate) bucket: Option<Bucket>,
     pub(crate) queues: Option<QueueUrls>,
     pub(crate) signer: Option<String>,
+    pub(crate) sealing: Option<SealConfig>,
     pub(crate) ledger: Option<Place>,
     pub(crate) policy: Option<Place>,
     pub(crate) tokens: Option<Tokens>,
@@ -108,6 +111,7 @@ impl Chosen {
             bucket: bucket(settings, whole)?,
             queues: queues(settings, whole)?,
             signer,
+            sealing: sealing(settings)?,
             tokens: tokens(settings, [&ledger, &policy])?,
             trust_admission: settings.number("evidence.trust_admission", 0, 1)? == Some(1),
             region: text("aws.region"),
@@ -148,6 +152,25 @@ fn mongodb(settings: &Settings, whole: bool) -> Result<Option<Mongodb>, InvalidS
         uri,
         database: database.to_owned(),
     }))
+}
+
+fn sealing(settings: &Settings) -> Result<Option<SealConfig>, InvalidSettings> {
+    let Some(text) = settings.get("sealing.tenants") else {
+        return Ok(None);
+    };
+    let wrong = |why: String| {
+        let place = settings.place("sealing.tenants");
+        InvalidSettings::new(format!("{place} cannot be used: {why}"))
+    };
+    let config: SealConfig =
+        serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    let keys = config.0.values().flat_map(|tenant| &tenant.keys);
+    match keys.into_iter().find(|key| !key.starts_with("awskms://")) {
+        Some(key) => Err(wrong(format!(
+            "the key {key} must begin with awskms://, as in awskms:///alias/NAME"
+        ))),
+        None => Ok(Some(config)),
+    }
 }
 
 fn bucket(settings: &Settings, whole: bool) -> Result<Option<Bucket>, InvalidSettings> {

@@ -8,6 +8,7 @@ mod chosen;
 mod evidence;
 mod liveness;
 mod open;
+mod seals;
 mod settings;
 
 pub use backends::Backends;

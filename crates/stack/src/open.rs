@@ -9,13 +9,15 @@ use export_aws::{
 use export_mongo::{MongoGate, MongoLedger, MongoState};
 use export_ports::{
     BatchImporter, Clock, Evidence, Gate, Ids, Importer, LedgerWriter, Objects, PolicyEngine,
-    PortError, PortErrorKind, Queue, Signer, State,
+    PortError, PortErrorKind, Queue, Seals, Signer, State,
 };
+use export_sealing::HostSeals;
 use mongodb::Database;
 
 use crate::Backends;
 use crate::chosen::{Bucket, Chosen, Mongodb, Place, QueueUrls, UriFrom};
 use crate::evidence::remote;
+use crate::seals::StackSeals;
 use crate::settings::{InvalidSettings, Settings};
 
 /// The region where none is set: of an AWS that is not AWS's it says nothing.
@@ -99,6 +101,13 @@ pub async fn open(
         Some(key) => Some(Arc::new(aws.get()?.signer(KmsKeyUri::parse(key)?))),
         None => None,
     };
+    let seals: Option<Arc<dyn Seals>> = match &chosen.sealing {
+        Some(config) => Some(Arc::new(HostSeals(StackSeals {
+            config: config.clone(),
+            aws: aws.get()?,
+        }))),
+        None => None,
+    };
     let evidence: Option<Arc<dyn Evidence>> = match &chosen.ledger {
         None => None,
         Some(Place::Mongodb) => ledger.clone().map(|ledger| ledger as _),
@@ -124,6 +133,7 @@ pub async fn open(
         queue,
         ledger: evidence,
         policy,
+        seals,
         signer,
         books,
         importer,

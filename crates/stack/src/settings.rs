@@ -106,6 +106,13 @@ pub const SETTINGS: &[Setting] = &[
          where it is left out",
     ),
     setting(
+        "sealing.tenants",
+        "EXPORT_SEALING",
+        "for whom each tenant's files may be sealed, as JSON: `{\"acme\": {\"recipients\": \
+         [\"age1…\"], \"keys\": [\"awskms:///alias/NAME\"]}}`. Where it is left out, the home's \
+         configuration (in the functions: for nobody)",
+    ),
+    setting(
         "evidence.ledger",
         "EXPORT_LEDGER",
         "where evidence is read: `mongodb`, or the URL of a ledger that speaks the \

@@ -6,10 +6,12 @@ use bytes::Bytes;
 use export_lifecycle::PhaseError;
 use export_model::{ObjectKey, Sha256Digest};
 use export_ports::{Ports, Upload};
+use export_sealing::Sealer;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use crate::frame_pool::{Buffers, FramePool, PendingFrame};
+use crate::seal::failed;
 
 /// Bytes an upload's part: S3's least.
 const UPLOAD_PART: usize = 5 << 20;
@@ -64,7 +66,7 @@ impl Drop for UploadPart {
     }
 }
 
-/// Writes frames until there are no more.
+/// Writes frames until there are no more, through `sealer` where there is one.
 ///
 /// # Errors
 /// The objects port's, and those of a frame that could not be compressed.
@@ -73,9 +75,10 @@ pub async fn write(
     pool: Arc<FramePool>,
     key: ObjectKey,
     mut frames: mpsc::Receiver<PendingFrame>,
+    sealer: Option<Sealer>,
 ) -> Result<Staged, PhaseError> {
     let mut upload: Option<Box<dyn Upload>> = None;
-    match write_frames(&ports, &pool, &key, &mut frames, &mut upload).await {
+    match write_frames(&ports, &pool, &key, &mut frames, sealer, &mut upload).await {
         Ok((size, sha256)) => Ok(Staged {
             upload,
             size,
@@ -95,6 +98,7 @@ async fn write_frames(
     pool: &FramePool,
     key: &ObjectKey,
     frames: &mut mpsc::Receiver<PendingFrame>,
+    mut sealer: Option<Sealer>,
     upload: &mut Option<Box<dyn Upload>>,
 ) -> Result<(u64, Sha256Digest), PhaseError> {
     let mut hash = Sha256::new();
@@ -102,14 +106,31 @@ async fn write_frames(
     let mut part = pool.uploads.take(UPLOAD_PART);
     while let Some(pending) = frames.recv().await {
         let frame = pending.compressed().await?;
-        hash.update(&frame);
-        size += frame.len() as u64;
-        part.extend_from_slice(&frame);
+        let before = part.len();
+        match &mut sealer {
+            None => part.extend_from_slice(&frame),
+            Some(sealer) => sealer
+                .update(&frame, &mut part)
+                .map_err(|error| failed(key.as_str(), &error))?,
+        }
         pool.compressed.give(frame);
+        let stored = part.get(before..).unwrap_or_default();
+        hash.update(stored);
+        size += stored.len() as u64;
         if part.len() >= UPLOAD_PART {
             send(ports, pool, key, upload, part).await?;
             part = pool.uploads.take(UPLOAD_PART);
         }
+    }
+    // A file that is empty before it is sealed is none at all.
+    if let Some(sealer) = sealer.filter(|_| size > 0 || !part.is_empty()) {
+        let before = part.len();
+        sealer
+            .finish(&mut part)
+            .map_err(|error| failed(key.as_str(), &error))?;
+        let stored = part.get(before..).unwrap_or_default();
+        hash.update(stored);
+        size += stored.len() as u64;
     }
     if part.is_empty() {
         pool.uploads.give(part);

@@ -15,7 +15,8 @@ use export_model::{
     RunStatus, Sha256Digest, StagedFile,
 };
 use export_ports::{Evidence, PageBudget, Ports, RecordPage, Scan};
-use export_staging::{FramePool, Framed, PendingFrame, Staged};
+use export_sealing::Sealer;
+use export_staging::{FramePool, Framed, PendingFrame, Seal, Staged};
 use export_telemetry as telemetry;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -44,6 +45,8 @@ pub(crate) struct Job {
     pub(crate) run: Run,
     pub(crate) part: Part,
     pub(crate) scan: Scan,
+    /// How its payload file is sealed.
+    pub(crate) seal: Seal,
     /// Where what is too much for memory goes.
     pub(crate) scratch: PathBuf,
 }
@@ -93,13 +96,16 @@ pub(crate) async fn stream(
     let (mut file, mut run_file) = (None, None);
     let (mut file_in, mut run_in) = (None, None);
     if !kind.is_assembled() {
-        let name = format!("{}.zst", job.part.payload_path(kind));
-        let (writing, frames_in) = write(ports, held, frames, job, &name)?;
+        let name = job
+            .seal
+            .path(&format!("{}.zst", job.part.payload_path(kind)));
+        let sealer = job.seal.sealer(&name)?;
+        let (writing, frames_in) = write(ports, held, frames, job, (&name, sealer))?;
         (file, file_in) = (Some(writing), Some(frames_in));
     }
     if job.run.is_assembled() {
         let name = format!("runs/part-{:05}", job.part.index);
-        let (writing, frames_in) = write(ports, held, frames, job, &name)?;
+        let (writing, frames_in) = write(ports, held, frames, job, (&name, None))?;
         (run_file, run_in) = (Some(writing), Some(frames_in));
     }
     let (pages_in, pages) = mpsc::channel(WAITING);
@@ -163,13 +169,14 @@ fn write(
     held: &Held,
     pool: &Arc<FramePool>,
     job: &Job,
-    name: &str,
+    (name, sealer): (&str, Option<Sealer>),
 ) -> Result<(Writing, mpsc::Sender<PendingFrame>), PhaseError> {
     let object = key(job, held, name)?;
     let (send, frames) = mpsc::channel(WAITING);
     let span = tracing::info_span!("export.write", otel.name = telemetry::SPAN_WRITE,
         run_id = %job.run.key.run, tenant = %job.run.key.tenant, part = job.part.index);
-    let writing = export_staging::write(ports.clone(), Arc::clone(pool), object.clone(), frames);
+    let (ports, pool) = (ports.clone(), Arc::clone(pool));
+    let writing = export_staging::write(ports, pool, object.clone(), frames, sealer);
     let staged = tokio::spawn(writing.instrument(span));
     Ok((Writing { object, staged }, send))
 }

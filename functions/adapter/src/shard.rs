@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use crate::part::{self, Job};
 use crate::registry::Registry;
-use export_staging::FramePool;
+use export_staging::{FramePool, Seal};
 
 pub(crate) async fn export(
     ports: &Ports,
@@ -70,6 +70,7 @@ async fn parts(
     })?;
     selectors.extend_sbom_subjects(|subject| run.sboms.get(subject).cloned().unwrap_or_default());
     let watermark = run.watermark.unwrap_or(0);
+    let seal = Seal::of(ports, &run).await?;
 
     let wanted = (last - first + 1) as usize;
     let mut left: Vec<Part> = ports.state.parts(&key, first, wanted).await?;
@@ -85,6 +86,7 @@ async fn parts(
             scan: export_plan::scan(&run, part.owner(), watermark, &selectors, part.kind),
             run: run.clone(),
             part,
+            seal: seal.clone(),
             scratch: scratch.to_owned(),
         };
         // Storing a part waits for the disk mostly, reading the next one for the processor.

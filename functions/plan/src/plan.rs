@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use export_lifecycle::{Held, NoSuchState, PhaseError, transact, watermark};
 use export_model::{
-    CompiledSelectors, ErrorCode, Kind, Part, Run, RunKey, RunStatus, Tenant, Timestamp, WorkId,
+    CompiledSelectors, ErrorCode, Kind, Part, Run, RunKey, RunStatus, Sealing, Tenant, Timestamp,
+    WorkId,
 };
 use export_ports::{Ports, Scan, Write};
 use export_telemetry as telemetry;
@@ -64,8 +65,19 @@ pub(crate) async fn plan(ports: &Ports, held: &Held) -> Result<(), PhaseError> {
         let mut selectors = compile(&run)?;
         let sboms = resolve_sboms(ports, &run, watermark, &mut selectors).await?;
         not_before_base(&run, watermark)?;
+        let run = with_key(ports, run).await?;
         let planned = walk(ports, held, &run, watermark, &selectors).await?;
-        commit(ports, held, &key, started, watermark, sboms, planned).await
+        let sealing = run.sealing;
+        commit(
+            ports,
+            held,
+            &key,
+            started,
+            watermark,
+            (sboms, sealing),
+            planned,
+        )
+        .await
     }
     .instrument(span)
     .await
@@ -76,6 +88,15 @@ pub(crate) async fn wanted(ports: &Ports, key: &RunKey) -> Result<Run, PhaseErro
         Some(run) if run.status == RunStatus::Pending => Ok(run),
         _ => Err(PhaseError::Superseded),
     }
+}
+
+/// Makes the key of a run that is sealed under one. Of several attempts, only the key of the one that
+/// is committed seals anything that is kept.
+async fn with_key(ports: &Ports, mut run: Run) -> Result<Run, PhaseError> {
+    if let Some(Sealing::AesGcm { key, wrapped }) = &mut run.sealing {
+        *wrapped = Some(ports.seals.wrapped_key(&run.key, key).await?);
+    }
+    Ok(run)
 }
 
 /// A delta leads forward.
@@ -147,7 +168,7 @@ async fn commit(
     key: &RunKey,
     started: Timestamp,
     watermark: u64,
-    sboms: Sboms,
+    (sboms, sealing): (Sboms, Option<Sealing>),
     planned: Planned,
 ) -> Result<(), PhaseError> {
     let Planned { cut, keys, tree } = planned;
@@ -183,6 +204,7 @@ async fn commit(
         run.started_at = Some(started);
         run.watermark = Some(watermark);
         run.sources = cut.sources.clone();
+        run.sealing.clone_from(&sealing);
         run.tree.clone_from(&tree);
         run.sboms = sboms.own.clone();
         run.sboms_of = sboms.of.clone();

@@ -19,12 +19,22 @@ use export_model::{
     Sha256Digest,
 };
 use export_ports::{Ports, Upload};
+use export_sealing::Sealer;
+use export_staging::Seal;
 use sha2::{Digest, Sha256};
 
 /// Bytes that are read from an object at once.
 const READ: u64 = 1 << 20;
 /// Least bytes of an upload's part but the last (S3).
 const UPLOAD_PART: usize = 8 << 20;
+
+/// The run that documents are made for, and how they are stored.
+pub(crate) struct Making<'a> {
+    pub(crate) ports: &'a Ports,
+    pub(crate) held: &'a Held,
+    pub(crate) run: &'a Run,
+    pub(crate) seal: Seal,
+}
 
 /// A payload file: what the manifest says of it, and where it lies.
 pub(crate) struct PayloadFile {
@@ -56,7 +66,11 @@ pub(crate) fn outputs(parts: &[Part]) -> Result<Vec<(&Part, &PartOutput)>, Phase
 }
 
 /// The files that parts have become.
-pub(crate) fn part_files(run: &Run, parts: &[Part]) -> Result<Vec<PayloadFile>, PhaseError> {
+pub(crate) fn part_files(
+    run: &Run,
+    seal: &Seal,
+    parts: &[Part],
+) -> Result<Vec<PayloadFile>, PhaseError> {
     let kind = run.profile.kind;
     let media_type = if kind.is_mirror() {
         MEDIA_TYPE_TAR
@@ -75,7 +89,7 @@ pub(crate) fn part_files(run: &Run, parts: &[Part]) -> Result<Vec<PayloadFile>, 
             .sum();
         files.push(PayloadFile {
             entry: FileEntry {
-                path: format!("{}.zst", part.payload_path(kind)),
+                path: seal.path(&format!("{}.zst", part.payload_path(kind))),
                 size: output.size,
                 sha256: output.sha256,
                 content_size: output.content_size,
@@ -149,15 +163,10 @@ pub(crate) fn quarantined(parts: &[Part]) -> BTreeMap<String, u64> {
 }
 
 /// Writes `payload/inputs.jsonl.zst`: every part, whether it became a file or not.
-pub(crate) async fn inputs(
-    ports: &Ports,
-    held: &Held,
-    run: &Run,
-    parts: &[Part],
-) -> Result<PayloadFile, PhaseError> {
-    let mut file = Compressed::new(ports, held, run, INPUTS)?;
+pub(crate) async fn inputs(making: &Making<'_>, parts: &[Part]) -> Result<PayloadFile, PhaseError> {
+    let mut file = Compressed::new(making, INPUTS)?;
     for part in parts {
-        let line = InputLine::of(part, run.profile.kind)
+        let line = InputLine::of(part, making.run.profile.kind)
             .to_line()
             .map_err(|e| internal("writing the list of inputs", e))?;
         file.write(&line).await?;
@@ -167,9 +176,7 @@ pub(crate) async fn inputs(
 
 /// Writes `payload/quarantine.jsonl.zst`; none when nothing was quarantined.
 pub(crate) async fn quarantine(
-    ports: &Ports,
-    held: &Held,
-    run: &Run,
+    making: &Making<'_>,
     parts: &[Part],
 ) -> Result<Option<PayloadFile>, PhaseError> {
     let mut file = None;
@@ -179,11 +186,15 @@ pub(crate) async fn quarantine(
         };
         let file = match &mut file {
             Some(file) => file,
-            none => none.insert(Compressed::new(ports, held, run, QUARANTINE)?),
+            none => none.insert(Compressed::new(making, QUARANTINE)?),
         };
         let mut offset = 0;
         loop {
-            let bytes = ports.objects.read(list, offset..offset + READ).await?;
+            let bytes = making
+                .ports
+                .objects
+                .read(list, offset..offset + READ)
+                .await?;
             if bytes.is_empty() {
                 break;
             }
@@ -199,11 +210,10 @@ pub(crate) async fn quarantine(
 
 /// Writes `payload/policy_snapshot.json`; none when the run exports no policy.
 pub(crate) async fn policy_snapshot(
-    ports: &Ports,
-    held: &Held,
-    run: &Run,
+    making: &Making<'_>,
     parts: &[Part],
 ) -> Result<Option<PayloadFile>, PhaseError> {
+    let run = making.run;
     let Some(snapshot) = &run.policy_snapshot else {
         return Ok(None);
     };
@@ -215,12 +225,12 @@ pub(crate) async fn policy_snapshot(
                 .find(|tally| tally.kind == Kind::Finding);
             SnapshotDocument::of_tree(snapshot, findings.map_or(0, |tally| tally.documents))
         }
-        None => SnapshotDocument::new(snapshot, traces(ports, parts).await?),
+        None => SnapshotDocument::new(snapshot, traces(making.ports, parts).await?),
     };
     let bytes = document
         .to_bytes()
         .map_err(|e| internal("writing the policy snapshot", e))?;
-    document_file(ports, held, run, POLICY_SNAPSHOT, bytes)
+    document_file(making, POLICY_SNAPSHOT, bytes)
         .await
         .map(Some)
 }
@@ -238,23 +248,27 @@ async fn traces(ports: &Ports, parts: &[Part]) -> Result<TraceFingerprint, Phase
 
 /// Stores a document.
 pub(crate) async fn document_file(
-    ports: &Ports,
-    held: &Held,
-    run: &Run,
+    making: &Making<'_>,
     path: &'static str,
     bytes: Vec<u8>,
 ) -> Result<PayloadFile, PhaseError> {
-    let object = key(run, held, path)?;
-    let sha256 = Sha256Digest::of(&bytes);
-    let size = bytes.len() as u64;
-    ports.objects.put(&object, Bytes::from(bytes)).await?;
+    let path = making.seal.path(path);
+    let object = key(making.run, making.held, &path)?;
+    let content = (bytes.len() as u64, Sha256Digest::of(&bytes));
+    let stored = making.seal.seal(&path, bytes)?;
+    let (size, sha256) = (stored.len() as u64, Sha256Digest::of(&stored));
+    making
+        .ports
+        .objects
+        .put(&object, Bytes::from(stored))
+        .await?;
     Ok(PayloadFile {
         entry: FileEntry {
-            path: path.to_owned(),
+            path,
             size,
             sha256,
-            content_size: size,
-            content_sha256: sha256,
+            content_size: content.0,
+            content_sha256: content.1,
             media_type: MEDIA_TYPE_JSON.to_owned(),
             compression: None,
             records: None,
@@ -303,10 +317,10 @@ async fn add_traces(
 
 /// A payload file, compressed in frames as it is written.
 pub(crate) struct Compressed<'a> {
-    ports: &'a Ports,
-    run: &'a Run,
-    path: &'static str,
+    making: &'a Making<'a>,
+    path: String,
     object: ObjectKey,
+    sealer: Option<Sealer>,
     compressor: FrameCompressor,
     frame: Vec<u8>,
     part: Vec<u8>,
@@ -318,17 +332,14 @@ pub(crate) struct Compressed<'a> {
 }
 
 impl<'a> Compressed<'a> {
-    pub(crate) fn new(
-        ports: &'a Ports,
-        held: &Held,
-        run: &'a Run,
-        path: &'static str,
-    ) -> Result<Self, PhaseError> {
+    pub(crate) fn new(making: &'a Making<'a>, path: &str) -> Result<Self, PhaseError> {
+        let run = making.run;
+        let path = making.seal.path(path);
         Ok(Self {
-            ports,
-            run,
+            object: key(run, making.held, &path)?,
+            sealer: making.seal.sealer(&path)?,
+            making,
             path,
-            object: key(run, held, path)?,
             compressor: FrameCompressor::new(run.profile.config.compression.level)
                 .map_err(|e| internal("starting compression", e))?,
             frame: Vec::new(),
@@ -358,23 +369,37 @@ impl<'a> Compressed<'a> {
         self.content.update(&self.frame);
         self.content_size += self.frame.len() as u64;
         let before = self.part.len();
-        self.compressor
-            .compress(&self.frame, &mut self.part)
-            .map_err(|e| internal("compressing a frame", e))?;
+        match &mut self.sealer {
+            None => self.compressor.compress(&self.frame, &mut self.part),
+            Some(sealer) => {
+                let mut frame = Vec::new();
+                let compressed = self.compressor.compress(&self.frame, &mut frame);
+                compressed.and_then(|()| {
+                    let sealed = sealer.update(&frame, &mut self.part);
+                    sealed.map_err(std::io::Error::other)
+                })
+            }
+        }
+        .map_err(|e| internal("compressing a frame", e))?;
         self.frame.clear();
-        let frame = self.part.get(before..).unwrap_or_default();
-        self.stored.update(frame);
-        self.size += frame.len() as u64;
+        self.count(before);
         if self.part.len() >= UPLOAD_PART {
             self.send().await?;
         }
         Ok(())
     }
 
+    /// Counts what was added to the part.
+    fn count(&mut self, before: usize) {
+        let stored = self.part.get(before..).unwrap_or_default();
+        self.stored.update(stored);
+        self.size += stored.len() as u64;
+    }
+
     async fn send(&mut self) -> Result<(), PhaseError> {
         let upload = match &mut self.upload {
             Some(upload) => upload,
-            none => none.insert(self.ports.objects.upload(&self.object).await?),
+            none => none.insert(self.making.ports.objects.upload(&self.object).await?),
         };
         Ok(upload
             .part(Bytes::from(std::mem::take(&mut self.part)))
@@ -382,9 +407,16 @@ impl<'a> Compressed<'a> {
     }
 
     pub(crate) async fn finish(mut self, media_type: &str) -> Result<PayloadFile, PhaseError> {
-        if !self.frame.is_empty() || self.size == 0 {
+        if !self.frame.is_empty() || self.content_size == 0 {
             // A file without lines is one empty frame, so that it still is a zstd file.
             self.flush().await?;
+        }
+        if let Some(sealer) = self.sealer.take() {
+            let before = self.part.len();
+            sealer
+                .finish(&mut self.part)
+                .map_err(|e| internal("sealing", e))?;
+            self.count(before);
         }
         self.send().await?;
         if let Some(upload) = self.upload {
@@ -392,13 +424,13 @@ impl<'a> Compressed<'a> {
         }
         Ok(PayloadFile {
             entry: FileEntry {
-                path: self.path.to_owned(),
+                path: self.path,
                 size: self.size,
                 sha256: Sha256Digest(self.stored.finalize().into()),
                 content_size: self.content_size,
                 content_sha256: Sha256Digest(self.content.finalize().into()),
                 media_type: media_type.to_owned(),
-                compression: Some(zstd(self.run)),
+                compression: Some(zstd(self.making.run)),
                 records: None,
                 range: None,
                 quarantined: None,

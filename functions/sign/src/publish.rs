@@ -10,12 +10,13 @@ use export_model::{
 };
 use export_ports::Ports;
 use export_signing::{PublicKey, Signature, bundle, detached, to_sign};
+use export_staging::Seal;
 use export_telemetry as telemetry;
 use tracing::Instrument;
 
 use crate::documents::{self, SignedBy};
 use crate::mirror;
-use crate::payload::{self, PayloadFile, internal, key};
+use crate::payload::{self, Making, PayloadFile, internal, key};
 
 /// Rows a page.
 const PAGE: usize = 1_000;
@@ -62,12 +63,18 @@ async fn write(
     run: &Run,
 ) -> Result<Published, PhaseError> {
     let parts = all_parts(ports, run).await?;
-    let mut files = payload::part_files(run, &parts)?;
+    let making = &Making {
+        ports,
+        held,
+        run,
+        seal: Seal::of(ports, run).await?,
+    };
+    let mut files = payload::part_files(run, &making.seal, &parts)?;
     files.extend(payload::assembled_files(run));
-    files.extend(mirror::files(ports, held, run).await?);
-    files.push(payload::inputs(ports, held, run, &parts).await?);
-    files.extend(payload::quarantine(ports, held, run, &parts).await?);
-    files.extend(payload::policy_snapshot(ports, held, run, &parts).await?);
+    files.extend(mirror::files(making).await?);
+    files.push(payload::inputs(making, &parts).await?);
+    files.extend(payload::quarantine(making, &parts).await?);
+    files.extend(payload::policy_snapshot(making, &parts).await?);
     files.sort_by(|a, b| a.entry.path.cmp(&b.entry.path));
 
     let pem = ports.signer.public_key_pem().await?;

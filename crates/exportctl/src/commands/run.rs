@@ -103,6 +103,7 @@ pub(crate) fn request(output: &Output, args: &RunArgs) -> Result<RunRequest, Fai
             as_of: args.as_of.as_deref().map(as_of).transpose()?,
             schema_version: args.schema_version,
             base_export_id: args.base.as_deref().map(base).transpose()?,
+            encrypt_to: args.encrypt_to.clone(),
             approval: approvals(&args.approvals)?,
         },
     })

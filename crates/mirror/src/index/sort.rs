@@ -15,6 +15,8 @@ const MOST_RUNS: usize = 64;
 const RUN_BUFFER: usize = 64 << 10;
 /// Least memory: below it, files would be many and small.
 const LEAST_BUDGET: usize = 4 << 10;
+/// The part of memory that is for slots: a line has about five times as many bytes.
+const SLOTS_SHARE: usize = 6;
 
 /// A line in the arena. `order` is how lines sort unless it is equal: the index, and the first
 /// fifteen bytes after the head. A path follows every term, so there always are as many.
@@ -30,7 +32,6 @@ struct Slot {
 /// Takes lines in any order; gives each once, sorted.
 pub(super) struct Sorter {
     scratch: PathBuf,
-    budget: usize,
     arena: Vec<u8>,
     slots: Vec<Slot>,
     runs: Vec<File>,
@@ -39,11 +40,13 @@ pub(super) struct Sorter {
 impl Sorter {
     /// Sorts in about `budget` bytes of memory, and files in the folder `scratch` beyond that.
     pub(super) fn new(scratch: PathBuf, budget: usize) -> Self {
+        let budget = budget.max(LEAST_BUDGET);
+        // Never grown, so that nothing is there twice for a moment. What is not used costs nothing.
+        let slots = budget / SLOTS_SHARE / size_of::<Slot>();
         Self {
             scratch,
-            budget: budget.max(LEAST_BUDGET),
-            arena: Vec::new(),
-            slots: Vec::new(),
+            arena: Vec::with_capacity(budget - budget / SLOTS_SHARE),
+            slots: Vec::with_capacity(slots),
             runs: Vec::new(),
         }
     }
@@ -56,22 +59,36 @@ impl Sorter {
     ) -> Result<(), IndexError> {
         let path = DocumentPath::of(record.kind, &record.id);
         for &index in indexes {
-            record.terms(index, &mut |term| self.push_line(index, term, &path));
-            // A record's terms of one index are bounded by the record; so is what is over budget.
-            if self.arena.len() + self.slots.len() * size_of::<Slot>() >= self.budget {
-                self.spill()?;
-            }
+            let mut done = Ok(());
+            record.terms(index, &mut |term| {
+                if done.is_ok() {
+                    done = self.push_line(index, term, &path);
+                }
+            });
+            done?;
         }
         Ok(())
     }
 
-    fn push_line(&mut self, index: Index, term: &[u8], path: &DocumentPath) {
+    fn push_line(
+        &mut self,
+        index: Index,
+        term: &[u8],
+        path: &DocumentPath,
+    ) -> Result<(), IndexError> {
         // Control characters are escaped in every canonical term.
         if term.len() > MAX_TERM_BYTES || term.iter().any(|byte| *byte < b' ') {
-            return;
+            return Ok(());
+        }
+        let parts = [index.head(), term, BETWEEN, path.as_bytes(), TAIL];
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        if self.slots.len() == self.slots.capacity()
+            || self.arena.len() + length > self.arena.capacity()
+        {
+            self.spill()?;
         }
         let start = self.arena.len();
-        for part in [index.head(), term, BETWEEN, path.as_bytes(), TAIL] {
+        for part in parts {
             self.arena.extend_from_slice(part);
         }
         let head = index.head().len();
@@ -84,9 +101,10 @@ impl Sorter {
         self.slots.push(Slot {
             order: u128::from_be_bytes(order),
             start,
-            length: (self.arena.len() - start) as u32,
+            length: length as u32,
             head: head as u32,
         });
+        Ok(())
     }
 
     fn sort(&mut self) {

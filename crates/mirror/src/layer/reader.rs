@@ -203,8 +203,10 @@ impl<R: Read> LayerReader<R> {
 
     /// Passes over what is left of the current member.
     fn skip_rest(&mut self) -> Result<(), LayerError> {
-        let mut scratch = [0; 4096];
-        while self.read(&mut scratch)? > 0 {}
+        if self.left > 0 {
+            let mut scratch = [0; 4096];
+            while self.read(&mut scratch)? > 0 {}
+        }
         let mut zeros = [0; BLOCK];
         let padding = std::mem::take(&mut self.padding);
         if let Some(room) = zeros.get_mut(..padding) {

@@ -43,6 +43,7 @@ pub(super) fn run(key: &RunKey, submitted_at: Timestamp) -> Run {
         sources: Vec::new(),
         sboms: BTreeMap::new(),
         sboms_of: Vec::new(),
+        sealing: None,
         base: None,
         tree: None,
         parts: 0,

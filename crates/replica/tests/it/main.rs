@@ -15,4 +15,5 @@ mod edited;
 mod kills;
 mod readers;
 mod refusals;
+mod speed;
 mod support;

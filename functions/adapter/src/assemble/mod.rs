@@ -17,6 +17,7 @@ use std::sync::Arc;
 use export_lifecycle::{Budget, Held, PhaseError, transact};
 use export_model::{AssembledFile, ErrorCode, EventBody, Part, Run, RunStatus, StagedFile, WorkId};
 use export_ports::Ports;
+use export_staging::Seal;
 use export_telemetry as telemetry;
 use tracing::Instrument;
 
@@ -82,9 +83,11 @@ async fn attempt(
     let runs = fetch::fetch(ports, &parts, &scratch, &mut watch).await?;
     let level = run.profile.config.compression.level;
     let made = build::build(&run, level, runs, &scratch, &mut watch).await?;
+    let seal = Seal::of(ports, &run).await?;
     let mut files = Vec::with_capacity(made.len());
     for file in made {
-        files.push(store::store(ports, held, &run, &scratch, file, &mut watch).await?);
+        let to = (&run, &seal);
+        files.push(store::store(ports, held, to, &scratch, file, &mut watch).await?);
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let millis = ports.clock.now().millis_since(started);

@@ -10,6 +10,8 @@ use export_bundle::frames::{FRAME_BYTES, FrameCompressor};
 use export_lifecycle::{Held, PhaseError};
 use export_model::{AssembledCompression, AssembledFile, ErrorCode, ObjectKey, Run, Sha256Digest};
 use export_ports::{Ports, Upload};
+use export_sealing::Sealer;
+use export_staging::Seal;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
@@ -17,19 +19,23 @@ use super::build::Made;
 use super::{Watch, blocking};
 use crate::scratch::{Scratch, failed};
 
-/// Least bytes of an upload's part but the last; S3's is 5 MiB.
+/// Bytes of an upload's part but the last.
 const UPLOAD_PART: usize = FRAME_BYTES;
+/// The least that S3 takes.
+const LEAST_PART: usize = 5 << 20;
 
 /// Stores a file, and says what it is; scratch has its space back.
 pub(super) async fn store(
     ports: &Ports,
     held: &Held,
-    run: &Run,
+    (run, seal): (&Run, &Seal),
     scratch: &Arc<Scratch>,
     made: Made,
     watch: &mut Watch<'_>,
 ) -> Result<AssembledFile, PhaseError> {
-    let object = ObjectKey::new(&run.key, held.token(), &made.path)
+    let path = seal.path(&made.path);
+    let sealer = seal.sealer(&path)?;
+    let object = ObjectKey::new(&run.key, held.token(), &path)
         .map_err(|e| PhaseError::permanent(ErrorCode::Internal, e.to_string()))?;
     let (send, mut pieces) = mpsc::channel(1);
     let (kept, file) = (Arc::clone(scratch), made.file);
@@ -41,7 +47,7 @@ pub(super) async fn store(
         let _kept = kept;
         read(&file, level, made.made, &send)
     }));
-    let uploaded = upload(ports, &object, &mut pieces, watch).await;
+    let uploaded = upload(ports, &object, &mut pieces, sealer, watch).await;
     // Whoever reads sees that nobody listens.
     drop(pieces);
     let read = reading.await.unwrap_or_else(|stopped| {
@@ -59,7 +65,7 @@ pub(super) async fn store(
     upload.complete().await?;
     let (content_size, content_sha256) = made.content;
     Ok(AssembledFile {
-        path: made.path,
+        path,
         object,
         size,
         sha256,
@@ -76,12 +82,41 @@ async fn upload(
     ports: &Ports,
     object: &ObjectKey,
     pieces: &mut mpsc::Receiver<Bytes>,
+    mut sealer: Option<Sealer>,
     watch: &mut Watch<'_>,
 ) -> Result<Uploaded, PhaseError> {
     let mut upload = ports.objects.upload(object).await?;
     let mut hash = Sha256::new();
     let mut size = 0;
-    while let Some(bytes) = pieces.recv().await {
+    let mut sealed = Vec::new();
+    loop {
+        let piece = pieces.recv().await;
+        let is_last = piece.is_none();
+        let bytes = match (piece, &mut sealer) {
+            (Some(bytes), None) => bytes,
+            (None, None) => break,
+            (piece, Some(_)) => {
+                let done = match (piece, sealer.take()) {
+                    (Some(bytes), Some(mut open)) => {
+                        let done = open.update(&bytes, &mut sealed);
+                        sealer = Some(open);
+                        done
+                    }
+                    (_, Some(open)) => open.finish(&mut sealed),
+                    (_, None) => Ok(()),
+                };
+                if let Err(error) = done {
+                    abort(upload).await;
+                    let detail = format!("sealing {object}: {error}");
+                    return Err(PhaseError::permanent(ErrorCode::Internal, detail));
+                }
+                // What is held back must not make a part too small that is not the last.
+                if sealed.len() < LEAST_PART && !is_last {
+                    continue;
+                }
+                Bytes::from(std::mem::take(&mut sealed))
+            }
+        };
         hash.update(&bytes);
         size += bytes.len() as u64;
         let sent = match watch.look().await {

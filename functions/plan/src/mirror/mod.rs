@@ -17,7 +17,7 @@ use export_model::{
     Sha256Digest, StagedFile, TreeTally,
 };
 use export_ports::Ports;
-use export_staging::{FramePool, Framed, Staged};
+use export_staging::{FramePool, Framed, Seal, Staged};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -60,7 +60,7 @@ pub(crate) struct Planning {
 
 /// A file on its way to storage.
 struct Storing {
-    path: &'static str,
+    path: String,
     object: ObjectKey,
     level: i32,
     writing: JoinHandle<Result<Staged, PhaseError>>,
@@ -78,16 +78,18 @@ impl Planning {
         let pool = Arc::new(FramePool::new(1));
         let level = run.profile.config.compression.level;
         let (walked, pages) = mpsc::channel(WAITING);
-        let is_delta = base.is_some();
-        let (path, own_level) = if is_delta {
-            (OWN_TREE, OWN_LEVEL)
-        } else {
-            (TREE, level)
+        let seal = Seal::of(ports, run).await?;
+        let (path, own_level) = match (&base, seal.is_sealed()) {
+            (None, false) => (TREE, level),
+            // A list that is carried sealed is read here all the same, when a delta is planned.
+            (None, true) => (OWN_TREE, level),
+            (Some(_), _) => (OWN_TREE, OWN_LEVEL),
         };
-        let (tree, tree_frames) = store(ports, held, run, &pool, path, own_level)?;
+        let own = Seal::default();
+        let (tree, tree_frames) = store(ports, held, run, &pool, (path, &own), own_level)?;
         let (mut changes, mut keys, mut reading, mut delta) = (None, None, None, None);
         if let Some(listing) = base {
-            let (storing, frames) = store(ports, held, run, &pool, CHANGES, level)?;
+            let (storing, frames) = store(ports, held, run, &pool, (CHANGES, &seal), level)?;
             let (give, given) = mpsc::channel(1);
             let (pieces, task) = base::read(ports, listing);
             keys = Some(tokio::spawn(store_keys(
@@ -225,12 +227,15 @@ fn store(
     held: &Held,
     run: &Run,
     pool: &Arc<FramePool>,
-    path: &'static str,
+    (path, seal): (&str, &Seal),
     level: i32,
 ) -> Result<(Storing, mpsc::Sender<export_staging::PendingFrame>), PhaseError> {
-    let object = key(run, held.token(), path)?;
+    let path = seal.path(path);
+    let object = key(run, held.token(), &path)?;
+    let sealer = seal.sealer(&path)?;
     let (send, frames) = mpsc::channel(1);
-    let writing = export_staging::write(ports.clone(), Arc::clone(pool), object.clone(), frames);
+    let (ports, pool) = (ports.clone(), Arc::clone(pool));
+    let writing = export_staging::write(ports, pool, object.clone(), frames, sealer);
     let storing = Storing {
         path,
         object,
@@ -249,7 +254,7 @@ impl Storing {
     async fn staged(self) -> Result<(AssembledFile, Staged), PhaseError> {
         let staged = joined(self.writing.await)?;
         let file = AssembledFile {
-            path: self.path.to_owned(),
+            path: self.path,
             object: self.object,
             size: staged.size,
             sha256: staged.sha256,
