@@ -1,7 +1,6 @@
 //! Mirrors whose calls fail and whose processes die: their trees are the same, and what they leave.
 
 use std::fs;
-use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -44,6 +43,23 @@ async fn world() -> World {
     world
 }
 
+/// Lets everything be done. Boxed: a test that does so often would have more on its stack than there is.
+async fn settle(world: &World, process: &Process) -> Result<()> {
+    Box::pin(world.settle(process)).await
+}
+
+/// A run that has been done; it may have failed.
+async fn done(world: &World, process: &Process, profile: &str, options: RunOptions) -> RunKey {
+    let key = Box::pin(world.submit_with(process, "acme", profile, options)).await;
+    settle(world, process).await.unwrap();
+    key.unwrap()
+}
+
+/// Whether all is as it should be after a run.
+async fn check(world: &World, key: &RunKey) -> Sha256Digest {
+    Box::pin(completed(world, key, None)).await.unwrap()
+}
+
 fn from(base: &RunId) -> RunOptions {
     RunOptions {
         base_export_id: Some(base.clone()),
@@ -59,10 +75,8 @@ async fn with_base() -> (World, RunKey) {
         as_of: Some(AsOf::Watermark(BEFORE_CHANGES)),
         ..RunOptions::default()
     };
-    let key = world.submit_with(&process, "acme", "tree", options).await;
-    let key = key.unwrap();
-    world.settle(&process).await.unwrap();
-    completed(&world, &key, None).await.unwrap();
+    let key = done(&world, &process, "tree", options).await;
+    check(&world, &key).await;
     assert_eq!(world.run(&key).await.unwrap().records, 8);
     (world, key)
 }
@@ -78,15 +92,13 @@ async fn life(
     let world = world.fork()?;
     let process = world.process(plan);
     let options = base.map_or_else(RunOptions::default, from);
-    let key = world
-        .submit_with(&process, "acme", profile, options)
-        .await?;
-    world.settle(&process).await?;
+    let key = Box::pin(world.submit_with(&process, "acme", profile, options)).await?;
+    settle(&world, &process).await?;
     if process.is_dead() {
         let process = world.replace(&process).await?;
-        world.settle(&process).await?;
+        settle(&world, &process).await?;
     }
-    completed(&world, &key, expected).await
+    Box::pin(completed(&world, &key, expected)).await
 }
 
 /// The calls that a mirror makes, or makes otherwise than other runs do.
@@ -156,13 +168,8 @@ async fn the_process_dies_at_any_call_of_a_delta() {
 async fn a_delta_carries_what_has_changed_and_nothing_else() {
     let (world, base) = with_base().await;
     let process = world.sound_process();
-    let options = from(&base.run);
-    let key = world
-        .submit_with(&process, "acme", "changes", options)
-        .await;
-    let key = key.unwrap();
-    world.settle(&process).await.unwrap();
-    completed(&world, &key, None).await.unwrap();
+    let key = done(&world, &process, "changes", from(&base.run)).await;
+    check(&world, &key).await;
     let run = world.run(&key).await.unwrap();
     assert_eq!(
         (run.records, run.parts),
@@ -180,9 +187,8 @@ async fn a_delta_carries_what_has_changed_and_nothing_else() {
         "{text}"
     );
     // Its tree is the one that a full mirror has now.
-    let full = world.submit(&process, "acme", "tree").await.unwrap();
-    world.settle(&process).await.unwrap();
-    completed(&world, &full, None).await.unwrap();
+    let full = done(&world, &process, "tree", RunOptions::default()).await;
+    check(&world, &full).await;
     let full = world.run(&full).await.unwrap().tree.unwrap();
     assert_eq!((full.digest, full.tallies), (delta.digest, delta.tallies));
 }
@@ -213,12 +219,7 @@ async fn a_base_whose_list_is_lost_or_damaged_fails_the_delta() {
         let object = listing.unwrap().object;
         damage(&world.path("objects").join(object.as_str()));
         let process = world.sound_process();
-        let options = from(&base.run);
-        let key = world
-            .submit_with(&process, "acme", "changes", options)
-            .await;
-        let key = key.unwrap();
-        world.settle(&process).await.unwrap();
+        let key = done(&world, &process, "changes", from(&base.run)).await;
         let run = world.run(&key).await.unwrap();
         assert_eq!(run.status, RunStatus::Failed, "{what}");
         let failure = run.failure.unwrap();
@@ -233,8 +234,7 @@ async fn a_base_whose_list_is_lost_or_damaged_fails_the_delta() {
             only_what_is_pointed_at(&world).await.unwrap();
         }
         // A full mirror is not affected.
-        let full = world.submit(&process, "acme", "tree").await.unwrap();
-        world.settle(&process).await.unwrap();
+        let full = done(&world, &process, "tree", RunOptions::default()).await;
         assert_eq!(world.run(&full).await.unwrap().status, RunStatus::Completed);
     }
 }
@@ -248,15 +248,14 @@ async fn cancelling_while_it_is_planned_leaves_nothing() {
         let outcome = async {
             let world = world.fork()?;
             let process = world.sound_process();
-            let key = world
-                .submit_with(&process, "acme", "changes", from(&base.run))
-                .await?;
+            let key =
+                Box::pin(world.submit_with(&process, "acme", "changes", from(&base.run))).await?;
             let delivery = loop {
                 let delivery = process.receive().await?.context("no plan was asked for")?;
                 if matches!(delivery.message.work, WorkId::Plan { .. }) {
                     break delivery;
                 }
-                process.handle(&delivery.message).await?;
+                Box::pin(process.handle(&delivery.message)).await?;
                 let phase = delivery.message.work.phase();
                 process
                     .ports
@@ -264,7 +263,7 @@ async fn cancelling_while_it_is_planned_leaves_nothing() {
                     .acknowledge(phase, &delivery.receipt)
                     .await?;
             };
-            let mut planning = pin!(process.handle(&delivery.message));
+            let mut planning = Box::pin(process.handle(&delivery.message));
             is_over = until_nth_wait(planning.as_mut(), n).await.is_some();
             cancel(&world.observer, &key, "auditor").await?;
             if !is_over {
@@ -277,7 +276,7 @@ async fn cancelling_while_it_is_planned_leaves_nothing() {
                 .queue
                 .acknowledge(phase, &delivery.receipt)
                 .await?;
-            world.settle(&process).await?;
+            settle(&world, &process).await?;
             aborted(&world, &key, "auditor").await
         };
         scenarios.add(format!("wait {n}"), outcome.await);
@@ -291,7 +290,7 @@ async fn cancelling_while_it_is_planned_leaves_nothing() {
 async fn work(world: &World, process: &Process) {
     for _ in 0..3 {
         tick(&process.ports).await.unwrap();
-        process.pump().await.unwrap();
+        Box::pin(process.pump()).await.unwrap();
         world.clock.advance(Duration::from_secs(121));
     }
 }
@@ -300,12 +299,6 @@ async fn work(world: &World, process: &Process) {
 async fn a_list_is_kept_longer_than_its_bundle_and_then_removed() {
     let (world, base) = with_base().await;
     let process = world.sound_process();
-    let delta = async || {
-        let options = from(&base.run);
-        world
-            .submit_with(&process, "acme", "changes", options)
-            .await
-    };
     world.clock.advance(DAY * 31);
     work(&world, &process).await;
     let run = world.run(&base).await.unwrap();
@@ -313,9 +306,8 @@ async fn a_list_is_kept_longer_than_its_bundle_and_then_removed() {
     assert_eq!(run.published.as_ref().unwrap().members.len(), 5);
     assert!(run.tree.as_ref().unwrap().listing.is_some());
     only_what_is_pointed_at(&world).await.unwrap();
-    let key = delta().await.unwrap();
-    world.settle(&process).await.unwrap();
-    completed(&world, &key, None).await.unwrap();
+    let key = done(&world, &process, "changes", from(&base.run)).await;
+    check(&world, &key).await;
     assert_eq!(world.run(&key).await.unwrap().records, 5);
 
     // Between: the delta's bundle goes, and its list is kept as long as its own profile says.
@@ -342,7 +334,8 @@ async fn a_list_is_kept_longer_than_its_bundle_and_then_removed() {
         ]
     );
     only_what_is_pointed_at(&world).await.unwrap();
-    let refused = delta().await.unwrap_err();
+    let refused = Box::pin(world.submit_with(&process, "acme", "changes", from(&base.run))).await;
+    let refused = refused.unwrap_err();
     let refused = refused.downcast_ref::<export_api::ApiError>().unwrap();
     assert_eq!(refused.code, ErrorCode::DeltaBasePruned);
     assert!(
@@ -352,9 +345,6 @@ async fn a_list_is_kept_longer_than_its_bundle_and_then_removed() {
     );
     assert!(refused.detail.contains("90 days"), "{}", refused.detail);
     // The delta that came of it is still a base.
-    let newer = world
-        .submit_with(&process, "acme", "changes", from(&key.run))
-        .await;
-    world.settle(&process).await.unwrap();
-    completed(&world, &newer.unwrap(), None).await.unwrap();
+    let newer = done(&world, &process, "changes", from(&key.run)).await;
+    check(&world, &newer).await;
 }

@@ -16,11 +16,14 @@ use super::{BUFFER, Part, PartList, PartsError, Piece, hash, with};
 pub struct Joining {
     /// What it was cut into.
     pub list: PartList,
+    /// Where it lies.
+    pub path: PathBuf,
     /// Parts that an earlier attempt had joined.
     pub resumed: u64,
 }
 
-/// Joins parts to the file `out`, by the list that is among `given` or beside the first of them; tells
+/// Joins parts to the file `out` (where there is none, under its own name beside the first of them), by
+/// the list that is among `given` or beside the first of them; tells
 /// `observe` how many bytes of how many are dealt with. What is joined lies in `OUT.partial` until it is
 /// whole; where that is there, its parts are checked and not needed again, so that parts can be joined
 /// as they come.
@@ -30,10 +33,14 @@ pub struct Joining {
 /// What is right of it is kept.
 pub fn join(
     given: &[PathBuf],
-    out: &Path,
+    out: Option<&Path>,
     observe: &mut dyn FnMut(u64, u64),
 ) -> Result<Joining, PartsError> {
     let (list, given) = list_of(given)?;
+    let beside = given.first().map(|first| first.with_file_name(&list.name));
+    let path = out.map(Path::to_path_buf).or(beside);
+    let path = path.unwrap_or_else(|| PathBuf::from(&list.name));
+    let out = path.as_path();
     let given = arranged(&list, given)?;
     let partial = with(out, ".partial");
     let target = OpenOptions::new()
@@ -73,7 +80,11 @@ pub fn join(
     }
     target.sync_all().map_err(PartsError::writing(&partial))?;
     std::fs::rename(&partial, out).map_err(PartsError::writing(out))?;
-    Ok(Joining { list, resumed })
+    Ok(Joining {
+        list,
+        path,
+        resumed,
+    })
 }
 
 /// The list, and what was given beside it.

@@ -30,7 +30,7 @@ fn cut(file: &Path, size: u64) -> Result<Splitting, PartsError> {
 }
 
 fn put_together(given: &[PathBuf], out: &Path) -> Result<Joining, PartsError> {
-    join(given, out, &mut |_, _| {})
+    join(given, Some(out), &mut |_, _| {})
 }
 
 /// The parts as they lie there.
@@ -65,7 +65,7 @@ fn a_file_is_cut_and_put_together_again() {
         assert_eq!(found, sizes);
         let out = folder.path().join("again.tar");
         let last = Cell::new((0, 0));
-        join(&parts(&file, &cut.list), &out, &mut |done, all| {
+        join(&parts(&file, &cut.list), Some(&out), &mut |done, all| {
             last.set((done, all))
         })
         .unwrap();
@@ -221,6 +221,11 @@ fn what_is_not_the_part_is_refused_and_the_right_ones_are_kept() {
     let given: Vec<_> = found.iter().rev().cloned().collect();
     put_together(&given, &out).unwrap();
     assert!(fs::read(&out).unwrap() == bytes.concat());
+
+    // Without a place of its own it lies beside its parts.
+    let beside = join(&found, None, &mut |_, _| {}).unwrap();
+    assert_eq!(beside.path, found[0].with_file_name("bundle.tar"));
+    assert!(fs::read(&beside.path).unwrap() == bytes.concat());
 
     // Names that some media make of them: then their order counts.
     let renamed: Vec<_> = (0..4)

@@ -68,9 +68,9 @@ pub(crate) enum BundleCommand {
         /// The parts; the list of them, NAME.parts.json, is given too or lies beside the first one
         #[arg(required = true, value_name = "PART")]
         parts: Vec<PathBuf>,
-        /// The file to make
+        /// The file to make [default: under its own name, beside the first part]
         #[arg(long, value_name = "FILE")]
-        out: PathBuf,
+        out: Option<PathBuf>,
     },
 }
 

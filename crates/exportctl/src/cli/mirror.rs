@@ -33,6 +33,9 @@ pub(crate) struct MirrorApplyArgs {
     /// Apply a full export although it is older than what is there
     #[arg(long)]
     pub(crate) allow_rollback: bool,
+    /// How many versions are kept, for whoever still reads an older one
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) keep: u64,
 }
 
 #[derive(Debug, Args)]

@@ -18,9 +18,6 @@ use crate::output::{Output, grouped, size, table};
 use crate::progress::Documents;
 use crate::settings::{Settings, user};
 
-/// How many trees are kept: the one that readers see, and the one before, which some may still read.
-const KEPT: u64 = 2;
-
 pub(super) fn execute(
     settings: &Settings,
     output: &Output,
@@ -54,7 +51,7 @@ fn apply(settings: &Settings, output: &Output, args: &MirrorApplyArgs) -> Result
         keys: &keys,
         repin: args.repin,
         allow_rollback: args.allow_rollback,
-        keep: KEPT,
+        keep: args.keep,
         now: SystemClock.now().whole_seconds(),
         holder: &holder,
         indexes: None,

@@ -27,15 +27,19 @@ pub(super) fn execute(output: &Output, command: &BundleCommand) -> Result<u8, Fa
         }
         BundleCommand::Join { parts, out } => {
             let mut bar = None;
-            let done = join(parts, out, &mut |bytes, whole| {
+            let done = join(parts, out.as_deref(), &mut |bytes, whole| {
                 let bar = bar.get_or_insert_with(|| Bytes::new(output, "joining", whole));
                 bar.show(bytes);
             });
             if let Some(bar) = bar {
                 bar.end();
             }
-            let Joining { list, resumed } = done.map_err(|error| failed(&error))?;
-            tell_joined(output, out, &list, resumed);
+            let Joining {
+                list,
+                path,
+                resumed,
+            } = done.map_err(|error| failed(&error))?;
+            tell_joined(output, &path, &list, resumed);
         }
     }
     Ok(0)
@@ -68,7 +72,7 @@ fn tell_split(output: &Output, to: &Path, list: &PartList, kept: u64) {
     if kept > 0 {
         text.push_str(&format!("  {kept} of them were there already\n"));
     }
-    text.push_str("  carry all of these, then: exportctl bundle join PART… --out FILE\n");
+    text.push_str("  carry all of these, then: exportctl bundle join PART…\n");
     output.result(&text, &json!({ "dir": to, "list": list, "kept": kept }));
 }
 
