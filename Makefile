@@ -11,7 +11,7 @@ CARGO_TARGET_DIR ?= target
 STACK := $(abspath $(or $(EXPORT_STACK_DIR),.stack))
 RELEASE := $(CARGO_TARGET_DIR)/release/exportctl
 
-.PHONY: help build demo demo-trivy test test-long lint bench docs toolchain clean-cache
+.PHONY: help build demo demo-trivy demo-airgap test test-long lint bench docs toolchain clean-cache
 .PHONY: stack stack-demo stack-down stack-status
 
 help: ## This list
@@ -29,6 +29,9 @@ demo: build ## From evidence to a signed, verified bundle, on made-up evidence
 demo-trivy: build ## From evidence to a database, and a scan of a sample project with it by Trivy
 	@scripts/scanners.sh trivy
 	@EXPORTCTL="$(RELEASE)" demo/trivy.sh
+
+demo-airgap: build ## A mirror at a site without a network: a full export, deltas, and what is refused
+	@EXPORTCTL="$(RELEASE)" demo/airgap.sh
 
 test: toolchain ## Everything that must hold before a change goes in
 	@scripts/test.sh

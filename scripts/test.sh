@@ -120,7 +120,7 @@ if step "exportctl" cargo build --locked --quiet -p exportctl; then
     EXPORTCTL="$TARGET/debug/exportctl"
     export EXPORTCTL
     check "generated pages" scripts/docs.sh --check
-    for script in demo/run.sh demo/trivy.sh tests/*.sh; do
+    for script in demo/run.sh demo/trivy.sh demo/airgap.sh tests/*.sh; do
         [[ -e $script ]] && check "$script" bash "$script"
     done
 else

@@ -7,6 +7,7 @@ mod deadline;
 mod failed;
 mod idempotency;
 mod messages;
+mod mirrors;
 mod profiles;
 mod pruned;
 mod quotas;

@@ -183,7 +183,7 @@ fn told_once(run: &Run, events: &[Event]) -> Result<()> {
     if run.parts > 0 {
         wanted.push("exporting");
     }
-    if run.profile.kind.is_assembled() {
+    if run.is_assembled() {
         wanted.extend(["assembling", "assemble.complete"]);
     }
     let wanted: BTreeMap<_, _> = wanted
@@ -254,6 +254,8 @@ pub(crate) async fn only_what_is_pointed_at(world: &World) -> Result<()> {
             let members = run.published.iter().flat_map(|set| &set.members);
             pointed_at.extend(members.map(|(_, key, _)| key.to_string()));
             pointed_at.extend(run.archive.iter().map(|a| a.object.to_string()));
+            let listing = run.tree.iter().filter_map(|tree| tree.listing.as_ref());
+            pointed_at.extend(listing.map(|listing| listing.object.to_string()));
         }
     }
     let (objects, uploads) = world.files()?;

@@ -29,6 +29,13 @@ pub static SMALL: Evidence = Evidence::new(small);
 /// `small`.
 pub static HEAVY: Evidence = Evidence::new(heavy);
 
+/// What changes: `acme` has eight advisories, one after the other, then second revisions of three of them
+/// and two more. So a mirror as of watermark [`BEFORE_CHANGES`] and one as of now differ in eight places.
+pub static CHANGING: Evidence = Evidence::new(changing);
+
+/// The watermark at which [`CHANGING`] has changed nothing yet.
+pub const BEFORE_CHANGES: u64 = 8;
+
 /// A home's evidence, and the key that every world signs with.
 pub struct Evidence {
     fill: fn(&Tenant) -> Result<Vec<Vec<u8>>>,
@@ -205,6 +212,19 @@ fn heavy(tenant: &Tenant) -> Result<Vec<Vec<u8>>> {
         lines.push(serde_json::to_vec(&envelope(tenant, &id, &raw))?);
     }
     Ok(lines)
+}
+
+fn changing(tenant: &Tenant) -> Result<Vec<Vec<u8>>> {
+    let first = (0..8).map(|number| (number, "2026-10-01T00:00:00Z"));
+    let second = [0, 3, 7, 8, 9].map(|number| (number, "2026-10-02T00:00:00Z"));
+    first
+        .chain(second)
+        .map(|(number, modified)| {
+            let id = format!("CHANGING-{number:03}");
+            let raw = json!({"id": id, "modified": modified});
+            Ok(serde_json::to_vec(&envelope(tenant, &id, &raw))?)
+        })
+        .collect()
 }
 
 /// A ledger record around an advisory of plain ASCII with sorted members.

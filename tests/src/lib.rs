@@ -16,7 +16,7 @@ mod process;
 mod waits;
 mod world;
 
-pub use evidence::{Evidence, HEAVY, SMALL};
+pub use evidence::{BEFORE_CHANGES, CHANGING, Evidence, HEAVY, SMALL};
 pub use host::{Alive, ManualClock, Random, SeededIds};
 pub use process::Process;
 pub use waits::until_nth_wait;

@@ -10,7 +10,7 @@ use export_api::{RunRequest, SubmitContext, submit};
 use export_approval::ApprovalPolicy;
 use export_embedded::Home;
 use export_lifecycle::{recover, tick};
-use export_model::{Run, RunKey, Selectors, Tenant, Timestamp, Work};
+use export_model::{Run, RunKey, RunOptions, Selectors, Tenant, Timestamp, Work};
 use export_ports::fault::FaultPlan;
 use export_ports::{Clock, Liveness, Ports, RunFilter, Signer};
 use tempfile::TempDir;
@@ -144,11 +144,26 @@ impl World {
     /// # Errors
     /// When it is refused.
     pub async fn submit(&self, process: &Process, tenant: &str, profile: &str) -> Result<RunKey> {
+        let options = RunOptions::default();
+        self.submit_with(process, tenant, profile, options).await
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn submit_with(
+        &self,
+        process: &Process,
+        tenant: &str,
+        profile: &str,
+        options: RunOptions,
+    ) -> Result<RunKey> {
         let tenant: Tenant = tenant.parse()?;
         let request = RunRequest {
             profile: profile.to_owned(),
             selectors: Selectors::default(),
-            options: export_model::RunOptions::default(),
+            options,
         };
         let before = self.newest(&tenant).await?;
         let registry = process.registry();

@@ -8,8 +8,8 @@
 //!
 //! Writing is laid out here as pure functions, and done by whoever has the object store. Reading
 //! and verifying ([`verify`]) is bytes in, verdict out: no network, no clock, no environment. Only
-//! [`verify::verify_folder`], [`inspect`], [`contents`] and [`unpack`] touch files, the last one because
-//! verifying while unpacking is what keeps anything unverified from being unpacked.
+//! [`verify::verify_folder`], [`inspect`], [`contents`], [`unpack`] and [`parts`] touch files; unpacking
+//! because verifying on the way is what keeps anything unverified from being unpacked.
 
 pub mod archive;
 pub mod contents;

@@ -1,5 +1,7 @@
 //! Bundles for tests: built from records as the service builds them, then tampered with.
 
+pub(crate) mod mirror;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
@@ -15,8 +17,8 @@ use crate::archive::{ArchiveLayout, Segment};
 use crate::frames::{FRAME_BYTES, FrameCompressor, libzstd_version};
 use crate::manifest::{
     Algorithm, AsOfSection, CompressionEntry, Counts, DistributionEntry, FileEntry,
-    MEDIA_TYPE_JSON, MEDIA_TYPE_JSON_LINES, Manifest, ProfileSection, RecordRange, RunSection,
-    SCHEMA, content_digest,
+    MEDIA_TYPE_JSON, MEDIA_TYPE_JSON_LINES, MEDIA_TYPE_TAR, Manifest, ProfileSection, RecordRange,
+    RunSection, SCHEMA, content_digest,
 };
 use crate::paths::DOCUMENTS;
 use crate::payload::inputs::InputLine;
@@ -224,6 +226,7 @@ impl Sample {
                 location: String::new(),
             }],
         };
+        mirror::state(&mut manifest, self);
         edit(&mut manifest);
         let mut members = documents(&manifest, key);
         members.append(&mut payload.members);
@@ -336,7 +339,11 @@ impl Payload {
                     Some(tenant) => format!("{tenant}/{kind}"),
                     None => kind.to_string(),
                 };
-                let path = format!("payload/{folder}/part-{ordinal:05}.jsonl");
+                let path = if sample.kind.is_mirror() {
+                    format!("payload/layers/{kind}-{ordinal:05}.tar")
+                } else {
+                    format!("payload/{folder}/part-{ordinal:05}.jsonl")
+                };
                 let (bad, good): (Vec<&Record>, Vec<&Record>) =
                     part.iter().partition(|record| record.quarantined);
                 let mut hasher = InputHasher::default();
@@ -404,11 +411,13 @@ impl Payload {
                 if sample.kind.is_assembled() {
                     continue;
                 }
-                let content: Vec<u8> = good
-                    .iter()
-                    .flat_map(|r| [&r.canonical[..], b"\n"].concat())
-                    .collect();
-                let mut entry = self.add(&format!("{path}.zst"), &content, MEDIA_TYPE_JSON_LINES);
+                let (content, media_type) = if sample.kind.is_mirror() {
+                    (mirror::layer_of(&good), MEDIA_TYPE_TAR)
+                } else {
+                    let lines = good.iter().flat_map(|r| [&r.canonical[..], b"\n"].concat());
+                    (lines.collect(), MEDIA_TYPE_JSON_LINES)
+                };
+                let mut entry = self.add(&format!("{path}.zst"), &content, media_type);
                 entry.records = Some(good.len() as u64);
                 entry.quarantined = (!bad.is_empty()).then_some(bad.len() as u64);
                 entry.range = Some(RecordRange {
@@ -418,6 +427,7 @@ impl Payload {
                 self.files.push(entry);
             }
         }
+        self.lists(sample);
         if let Some((layer, media_type)) = layer_of(sample.kind) {
             // What is in it is its reader's business.
             let content: Vec<u8> = (0..50_000_u32).flat_map(u32::to_le_bytes).collect();

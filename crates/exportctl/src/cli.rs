@@ -3,6 +3,7 @@
 mod bundle;
 mod dlq;
 mod login;
+mod mirror;
 mod place;
 mod schedule;
 mod seal;
@@ -11,11 +12,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use bundle::{DiffArgs, UnpackArgs, VerifyArgs};
+pub(crate) use bundle::{BundleCommand, DiffArgs, UnpackArgs, VerifyArgs};
 #[cfg(feature = "stack")]
 pub(crate) use dlq::StackCommand;
 pub(crate) use dlq::{DlqCommand, PhaseName};
 pub(crate) use login::LoginArgs;
+pub(crate) use mirror::{MirrorApplyArgs, MirrorCommand, MirrorDir, MirrorVerifyArgs};
 pub(crate) use place::Place;
 pub(crate) use schedule::ScheduleCommand;
 pub(crate) use seal::{RewrapArgs, SealCommand};
@@ -41,7 +43,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "EXPORT_HOME", value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
     /// A service to work with instead of a home [default: none]. What works on a home only refuses
-    /// it; `verify`, `inspect` and `unpack` work offline and never use it
+    /// it; `verify`, `inspect`, `unpack` and `mirror` work offline and never use it
     #[arg(long, global = true, env = "EXPORT_SERVER", value_name = "URL")]
     pub(crate) server: Option<String>,
     /// The file that says where a stack is [default: export-center.toml in the working folder, where
@@ -98,6 +100,12 @@ pub(crate) enum Command {
     /// Compare the advisories of two bundles of trivy:db, without verifying them. Exits with 0, whether
     /// they differ or not, unless --exit-code is given
     Diff(DiffArgs),
+    /// Bundles on media: cut to size, and put together again
+    #[command(subcommand)]
+    Bundle(BundleCommand),
+    /// A folder that mirrors the evidence at a site that only media reach
+    #[command(subcommand)]
+    Mirror(MirrorCommand),
     /// Signing keys
     #[command(subcommand)]
     Keys(KeysCommand),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use export_api::views::RunView;
 use export_model::{Event, EventBody, Run, RunKey, RunStatus};
 use export_ports::Ports;
+use export_replica::Step;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::failure::Failed;
@@ -149,6 +150,51 @@ impl Bytes {
 
     pub(crate) fn end(&self) {
         if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// What is shown of a mirror's documents on their way, from whichever thread.
+pub(crate) struct Documents<'a> {
+    output: &'a Output,
+    bar: Option<ProgressBar>,
+}
+
+impl<'a> Documents<'a> {
+    pub(crate) fn new(output: &'a Output, title: &str) -> Self {
+        let form = "{prefix:.bold} {spinner} {human_pos} documents {msg}";
+        Self {
+            output,
+            bar: bar(output, title, form, 0),
+        }
+    }
+
+    pub(crate) fn show(&self, step: Step) {
+        match step {
+            Step::Judged => self.line("verified"),
+            Step::Documents(documents) => self.position(documents),
+            Step::Built => self.line("complete; onto the disk"),
+            Step::Committed => self.line("readers see it"),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn position(&self, documents: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(documents);
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.set_message(text.to_owned()),
+            None => self.output.note(&format!("  {text}")),
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }

@@ -1,248 +1,251 @@
-//! Joining.
+//! Putting a file together again.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use export_model::Sha256Digest;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
-use super::index::{PartEntry, PartsIndex};
-use super::{PartsError, reading, writing};
-use crate::frames::read_some;
+use super::list::list_name;
+use super::{BUFFER, Part, PartList, PartsError, Piece, hash, with};
 
-const BUFFER_BYTES: usize = 256 << 10;
-
-/// What was joined.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Joined {
-    /// Where it is.
+/// What was put together.
+#[derive(Clone, Debug)]
+pub struct Joining {
+    /// What it was cut into.
+    pub list: PartList,
+    /// Where it lies.
     pub path: PathBuf,
-    /// Its digest.
-    pub sha256: Sha256Digest,
-    /// How many parts had been joined before.
+    /// Parts that an earlier attempt had joined.
     pub resumed: u64,
 }
 
-/// Joins `parts` to the file `out`. They are given in order, all or only the first of them, and the rest
-/// is looked for beside it; the list of parts lies beside the first, or beside any of them.
+/// Joins parts to the file `out` (where there is none, under its own name beside the first of them), by
+/// the list that is among `given` or beside the first of them; tells
+/// `observe` how many bytes of how many are dealt with. What is joined lies in `OUT.partial` until it is
+/// whole; where that is there, its parts are checked and not needed again, so that parts can be joined
+/// as they come.
 ///
 /// # Errors
-/// When a part is missing, altered, out of order, or of another file; when a file cannot be read or
-/// written. What was joined until then is kept as `OUT.partial`, and taken up again.
-pub fn join(parts: &[PathBuf], out: &Path) -> Result<Joined, PartsError> {
-    let (index, files) = find(parts)?;
-    let mut name = out.as_os_str().to_owned();
-    name.push(".partial");
-    let partial = PathBuf::from(name);
-    if out.exists() {
-        let mut sha = Sha256::new();
-        let mut file = File::open(out).map_err(reading(out))?;
-        pass(&mut file, out, |block| {
-            sha.update(block);
-            Ok(())
-        })?;
-        if Sha256Digest(sha.finalize().into()) == index.sha256 {
-            return Ok(Joined {
-                path: out.to_owned(),
-                sha256: index.sha256,
-                resumed: index.parts.len() as u64,
-            });
-        }
-        return Err(PartsError::Exists {
-            path: out.to_owned(),
-        });
-    }
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
+/// When the list or a part is missing or is not what was cut, or something cannot be read or written.
+/// What is right of it is kept.
+pub fn join(
+    given: &[PathBuf],
+    out: Option<&Path>,
+    observe: &mut dyn FnMut(u64, u64),
+) -> Result<Joining, PartsError> {
+    let (list, given) = list_of(given)?;
+    let beside = given.first().map(|first| first.with_file_name(&list.name));
+    let path = out.map(Path::to_path_buf).or(beside);
+    let path = path.unwrap_or_else(|| PathBuf::from(&list.name));
+    let out = path.as_path();
+    let given = arranged(&list, given)?;
+    let partial = with(out, ".partial");
+    let target = OpenOptions::new()
         .read(true)
         .write(true)
+        .create(true)
+        .truncate(false)
         .open(&partial)
-        .map_err(writing(&partial))?;
-    let mut whole = Sha256::new();
-    let resumed = take_up(&index, &mut file, &partial, &mut whole)?;
-    let count = index.parts.len() as u64;
-    for (number, (entry, path)) in (1..).zip(index.parts.iter().zip(&files)) {
-        if number <= resumed {
-            continue;
-        }
-        append(
-            entry,
-            path,
-            (number, count),
-            &mut file,
-            &partial,
-            &mut whole,
-        )?;
+        .map_err(PartsError::writing(&partial))?;
+    let mut joined = Joined {
+        list: &list,
+        partial: &partial,
+        target,
+        buffer: vec![0; BUFFER],
+        whole: Sha256::new(),
+        parts: 0,
+        size: 0,
+        observe,
+    };
+    joined.resume()?;
+    let resumed = joined.parts as u64;
+    while let Some(part) = list.parts.get(joined.parts) {
+        let Some(path) = given.get(&joined.parts) else {
+            let missing = (joined.parts..list.parts.len()).filter(|at| !given.contains_key(at));
+            return Err(PartsError::Missing {
+                first: part.name.clone(),
+                count: missing.count(),
+                total: list.parts.len(),
+            });
+        };
+        joined.add(part, path)?;
     }
-    let sha256 = Sha256Digest(whole.finalize().into());
-    if sha256 != index.sha256 {
-        return Err(PartsError::Whole {
-            found: sha256,
-            expected: index.sha256,
-        });
+    let Joined { target, whole, .. } = joined;
+    if Sha256Digest(whole.finalize().into()) != list.sha256 {
+        let path = out.to_owned();
+        return Err(PartsError::Whole { path });
     }
-    file.sync_all().map_err(writing(&partial))?;
-    fs::rename(&partial, out).map_err(writing(out))?;
-    Ok(Joined {
-        path: out.to_owned(),
-        sha256,
+    target.sync_all().map_err(PartsError::writing(&partial))?;
+    std::fs::rename(&partial, out).map_err(PartsError::writing(out))?;
+    Ok(Joining {
+        list,
+        path,
         resumed,
     })
 }
 
-/// The list, and where each part is.
-fn find(given: &[PathBuf]) -> Result<(PartsIndex, Vec<PathBuf>), PartsError> {
-    let Some(first) = given.first() else {
-        return Err(PartsError::NotAPart {
-            path: PathBuf::new(),
-        });
+/// The list, and what was given beside it.
+fn list_of(given: &[PathBuf]) -> Result<(PartList, Vec<&PathBuf>), PartsError> {
+    let is_list = |path: &&PathBuf| named(path).is_some_and(|name| name.ends_with(".parts.json"));
+    let (lists, parts): (Vec<_>, Vec<_>) = given.iter().partition(is_list);
+    let beside = || {
+        let first = parts.first()?;
+        let name = named(first)?;
+        let name = name.rfind(".part-").and_then(|at| name.get(..at));
+        Some(first.with_file_name(list_name(name.unwrap_or("NAME"))))
     };
-    let mut numbers: Vec<(u64, &PathBuf)> = Vec::new();
-    let mut name = None;
-    for path in given {
-        let (own, number) =
-            parse(path).ok_or_else(|| PartsError::NotAPart { path: path.clone() })?;
-        if *name.get_or_insert(own) != own {
-            return Err(PartsError::OtherFile {
-                path: path.clone(),
-                first: first.clone(),
-            });
-        }
-        if let Some((_, before)) = numbers.last().filter(|(last, _)| *last >= number) {
-            return Err(PartsError::Order {
-                path: path.clone(),
-                before: (*before).clone(),
-            });
-        }
-        numbers.push((number, path));
-    }
-    let name = name.unwrap_or_default();
-    let list = format!("{name}.parts.json");
-    // Parts may come from several media; the list is on any of them.
-    let list = given
+    let path = match lists.first() {
+        Some(path) => (*path).clone(),
+        None => beside().unwrap_or_default(),
+    };
+    Ok((PartList::read(&path)?, parts))
+}
+
+fn named(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
+
+/// Which file is which part: by name where all have names of parts, whatever their order; else by the
+/// order in which they were given.
+fn arranged<'a>(
+    list: &PartList,
+    given: Vec<&'a PathBuf>,
+) -> Result<BTreeMap<usize, &'a Path>, PartsError> {
+    let places: BTreeMap<&str, usize> = list
+        .parts
         .iter()
-        .map(|path| path.with_file_name(&list))
-        .find(|path| path.exists())
-        .unwrap_or_else(|| first.with_file_name(&list));
-    let index = PartsIndex::read(&list)?;
-    if index.name != name {
-        return Err(PartsError::Index {
-            path: list,
-            what: format!("it is of `{}`", index.name.escape_debug()),
-        });
-    }
-    let files = (1..)
-        .zip(&index.parts)
-        .map(|(number, entry)| {
-            let given = numbers.iter().find(|(own, _)| *own == number);
-            given.map_or_else(
-                || first.with_file_name(&entry.name),
-                |(_, path)| (*path).clone(),
-            )
-        })
+        .enumerate()
+        .map(|(at, part)| (part.name.as_str(), at))
         .collect();
-    Ok((index, files))
-}
-
-/// The file that a part is of, and its number.
-fn parse(path: &Path) -> Option<(&str, u64)> {
-    let (name, number) = path.file_name()?.to_str()?.rsplit_once(".part-")?;
-    let digits = number.len() >= 4 && number.bytes().all(|digit| digit.is_ascii_digit());
-    let number = digits.then(|| number.parse().ok())??;
-    (!name.is_empty() && number > 0).then_some((name, number))
-}
-
-/// How many parts are in what was joined before; anything after them is cut off.
-fn take_up(
-    index: &PartsIndex,
-    file: &mut File,
-    partial: &Path,
-    whole: &mut Sha256,
-) -> Result<u64, PartsError> {
-    use io::{Seek, SeekFrom};
-    let there = file.metadata().map_err(reading(partial))?.len();
-    let (mut good, mut parts) = (0, 0);
-    for entry in &index.parts {
-        if good + entry.size > there {
-            break;
-        }
-        let (mut sha, mut with) = (Sha256::new(), whole.clone());
-        let mut of_part = Read::take(&mut *file, entry.size);
-        pass(&mut of_part, partial, |block| {
-            sha.update(block);
-            with.update(block);
-            Ok(())
-        })?;
-        if Sha256Digest(sha.finalize().into()) != entry.sha256 {
-            break;
-        }
-        *whole = with;
-        good += entry.size;
-        parts += 1;
+    let by_name: Vec<_> = given
+        .iter()
+        .map(|path| named(path).and_then(|name| places.get(name).copied()))
+        .collect();
+    let any = by_name.iter().any(Option::is_some);
+    let mut arranged = BTreeMap::new();
+    for (at, (path, place)) in given.into_iter().zip(by_name).enumerate() {
+        let place = match place {
+            Some(place) => place,
+            None if !any && at < list.parts.len() => at,
+            None => {
+                return Err(PartsError::Foreign {
+                    path: path.clone(),
+                    whole: list.name.clone(),
+                });
+            }
+        };
+        arranged.insert(place, path.as_path());
     }
-    file.set_len(good).map_err(writing(partial))?;
-    file.seek(SeekFrom::Start(good)).map_err(writing(partial))?;
-    Ok(parts)
+    Ok(arranged)
 }
 
-fn append(
-    entry: &PartEntry,
-    path: &Path,
-    (number, count): (u64, u64),
-    out: &mut File,
-    partial: &Path,
-    whole: &mut Sha256,
-) -> Result<(), PartsError> {
-    let mut part = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(PartsError::Missing {
+struct Joined<'a> {
+    list: &'a PartList,
+    partial: &'a Path,
+    target: File,
+    buffer: Vec<u8>,
+    whole: Sha256,
+    /// Parts that are in the target, and their bytes.
+    parts: usize,
+    size: u64,
+    observe: &'a mut dyn FnMut(u64, u64),
+}
+
+impl Joined<'_> {
+    /// Keeps as many parts of an earlier attempt as are right.
+    fn resume(&mut self) -> Result<(), PartsError> {
+        for part in &self.list.parts {
+            let mut whole = self.whole.clone();
+            let (mut size, total) = (self.size, self.list.size);
+            let observe = &mut *self.observe;
+            let read = hash(
+                &mut self.target,
+                part.size,
+                &mut self.buffer,
+                &mut whole,
+                &mut |piece| {
+                    size += piece.len() as u64;
+                    observe(size, total);
+                    Ok(())
+                },
+            );
+            let (size, sha256) = match read {
+                Ok(read) => read,
+                Err(Piece::Read(error) | Piece::Taken(error)) => {
+                    return Err(PartsError::reading(self.partial)(error));
+                }
+            };
+            // An empty file's only part is always there; what else ends early has to come again.
+            if size < part.size || sha256 != part.sha256 || part.size == 0 {
+                break;
+            }
+            self.whole = whole;
+            self.parts += 1;
+            self.size += size;
+        }
+        self.cut()
+    }
+
+    /// Forgets whatever is behind the parts that are right.
+    fn cut(&mut self) -> Result<(), PartsError> {
+        let size = self.size;
+        self.target
+            .set_len(size)
+            .and_then(|()| self.target.seek(SeekFrom::Start(size)))
+            .map(drop)
+            .map_err(PartsError::writing(self.partial))
+    }
+
+    /// Adds the next part.
+    fn add(&mut self, part: &Part, path: &Path) -> Result<(), PartsError> {
+        let mut source = File::open(path).map_err(PartsError::reading(path))?;
+        let mut whole = self.whole.clone();
+        let (mut done, total) = (self.size, self.list.size);
+        let (target, observe) = (&mut self.target, &mut *self.observe);
+        // One more byte than any part has is enough to know which it is, or that it is none.
+        let largest = self.list.parts.iter().map(|part| part.size).max();
+        let copied = hash(
+            &mut source,
+            largest.unwrap_or(0).saturating_add(1),
+            &mut self.buffer,
+            &mut whole,
+            &mut |piece| {
+                done += piece.len() as u64;
+                observe(done.min(total), total);
+                target.write_all(piece)
+            },
+        );
+        let outcome = match copied {
+            Ok((size, sha256)) if (size, sha256) == (part.size, part.sha256) => {
+                self.whole = whole;
+                self.parts += 1;
+                self.size += size;
+                return Ok(());
+            }
+            Ok((size, sha256)) => self.other(part, path, size, sha256),
+            Err(Piece::Read(error)) => PartsError::reading(path)(error),
+            Err(Piece::Taken(error)) => PartsError::writing(self.partial)(error),
+        };
+        self.cut()?;
+        Err(outcome)
+    }
+
+    /// What a file is that is not the part it should be.
+    fn other(&self, part: &Part, path: &Path, size: u64, sha256: Sha256Digest) -> PartsError {
+        let is_it = |one: &&Part| (one.size, one.sha256) == (size, sha256);
+        match self.list.parts.iter().find(is_it) {
+            Some(found) => PartsError::Order {
                 path: path.to_owned(),
-                number,
-                count,
-            });
+                found: found.name.clone(),
+                expected: part.name.clone(),
+            },
+            None => PartsError::Altered {
+                path: path.to_owned(),
+                name: part.name.clone(),
+            },
         }
-        other => other.map_err(reading(path))?,
-    };
-    let altered = |what: String| PartsError::Altered {
-        path: path.to_owned(),
-        what,
-    };
-    let size = part.metadata().map_err(reading(path))?.len();
-    if size != entry.size {
-        return Err(altered(format!(
-            "it has {size} bytes instead of {}",
-            entry.size
-        )));
-    }
-    let mut sha = Sha256::new();
-    pass(&mut part, path, |block| {
-        sha.update(block);
-        whole.update(block);
-        out.write_all(block).map_err(writing(partial))
-    })?;
-    let digest = Sha256Digest(sha.finalize().into());
-    if digest != entry.sha256 {
-        return Err(altered(format!(
-            "its digest is {digest} instead of {}",
-            entry.sha256
-        )));
-    }
-    Ok(())
-}
-
-fn pass(
-    reader: &mut impl Read,
-    path: &Path,
-    mut each: impl FnMut(&[u8]) -> Result<(), PartsError>,
-) -> Result<(), PartsError> {
-    let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        let read = read_some(reader, &mut buffer).map_err(reading(path))?;
-        if read == 0 {
-            return Ok(());
-        }
-        each(buffer.get(..read).unwrap_or_default())?;
     }
 }

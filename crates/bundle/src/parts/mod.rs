@@ -1,164 +1,90 @@
-//! A file in parts, for media that are smaller than it is.
+//! A file in parts, for media that are smaller than it.
 //!
-//! `NAME.part-0001`, `NAME.part-0002`, … are consecutive bytes of the file; `NAME.parts.json` says which,
-//! with the digest of each and of the whole, and `NAME.sha256` repeats the latter for `sha256sum -c`.
-//! Nothing is signed here: what is joined is a bundle, which is. The digests are there to find at once
-//! which medium has to be brought again.
+//! ```text
+//! NAME.part-0001 …      the parts: just bytes of the file, one after the other
+//! NAME.parts.json       the list: name, size and digest of the file and of each part (RFC 8785)
+//! NAME.sha256           the file's digest as `sha256sum -c` reads it, for those without this program
+//! ```
 //!
-//! Both ways are streams, and both go on where they were stopped: a part that is right is not written
-//! again, and a file that was joined in part is taken up after the last part that is right.
+//! Nothing here is signed, because what is cut up is: the digests find what media and people do to
+//! files, and the bundle that comes of joining is verified as if it had never been in parts. Parts are
+//! streamed, so that memory is a buffer whatever they hold. Both ways go on where they were
+//! interrupted: a part is there whole, under its name, or not at all; and of a file that is being put
+//! together as many parts are kept as are right.
 
-mod index;
+mod error;
 mod join;
+mod list;
 mod split;
 
-use std::io;
+pub use error::PartsError;
+pub use join::{Joining, join};
+pub use list::{MAX_PARTS, Part, PartList, SCHEMA, part_name};
+pub use split::{Splitting, split};
+
+use std::fs::File;
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 
-use export_model::ErrorCode;
+use export_model::Sha256Digest;
+use sha2::{Digest as _, Sha256};
 
-pub use index::{PartEntry, PartsIndex};
-pub use join::{Joined, join};
-pub use split::{Split, split};
+/// Bytes that are read at once.
+const BUFFER: usize = 1 << 20;
 
-/// The most parts of a file.
-pub const MAX_PARTS: u64 = 9999;
-
-/// Why a file was not split or joined.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PartsError {
-    /// A part of no bytes, or too many parts.
-    #[error(
-        "{bytes} bytes in parts of {part_bytes}: a file has 1 to {MAX_PARTS} parts of at least one byte"
-    )]
-    Size {
-        /// The file's size.
-        bytes: u64,
-        /// The size of a part that was asked for.
-        part_bytes: u64,
-    },
-    /// The list of parts is none.
-    #[error("{} is no list of parts: {what}", path.display())]
-    Index {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-    /// Nothing was given, or something that is no part.
-    #[error("{} is no part: parts are named NAME.part-0001 and lie beside NAME.parts.json", path.display())]
-    NotAPart {
-        /// What was given.
-        path: PathBuf,
-    },
-    /// Parts of two files.
-    #[error("{} is a part of another file than {}", path.display(), first.display())]
-    OtherFile {
-        /// The part.
-        path: PathBuf,
-        /// The first that was given.
-        first: PathBuf,
-    },
-    /// A part is not there.
-    #[error("{} is missing, part {number} of {count}; bring it and join again", path.display())]
-    Missing {
-        /// Where it was looked for.
-        path: PathBuf,
-        /// Which, from 1.
-        number: u64,
-        /// How many there are.
-        count: u64,
-    },
-    /// Parts that were given in another order than that of the file.
-    #[error("{} is given after {}, which comes after it in the file", path.display(), before.display())]
-    Order {
-        /// The part.
-        path: PathBuf,
-        /// The one before.
-        before: PathBuf,
-    },
-    /// A part is not what it was, or one of another file with the same name.
-    #[error("{} is not the part that was written: {what}; copy it again and join again", path.display())]
-    Altered {
-        /// Which.
-        path: PathBuf,
-        /// How.
-        what: String,
-    },
-    /// The parts are right and the whole is not: the list was put together of two.
-    #[error("what was joined has the digest {found}, but {expected} is listed")]
-    Whole {
-        /// The digest of what was joined.
-        found: export_model::Sha256Digest,
-        /// The one in the list.
-        expected: export_model::Sha256Digest,
-    },
-    /// Something is where the result should go.
-    #[error("{} is there already and is not what would be written; remove it or name another", path.display())]
-    Exists {
-        /// What.
-        path: PathBuf,
-    },
-    /// A file cannot be read.
-    #[error("could not read {}: {source}", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file cannot be written.
-    #[error("could not write {}: {source}", path.display())]
-    Write {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+/// A path with something after its name.
+fn with(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
-impl PartsError {
-    /// The documented code of this error.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            Self::Size { .. } | Self::NotAPart { .. } | Self::OtherFile { .. } => ErrorCode::Usage,
-            Self::Order { .. } | Self::Exists { .. } => ErrorCode::Usage,
-            Self::Missing { .. } => ErrorCode::Incomplete,
-            Self::Index { .. } | Self::Altered { .. } | Self::Whole { .. } => ErrorCode::Altered,
-            Self::Write { source, .. }
-                if matches!(
-                    source.kind(),
-                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-                ) =>
-            {
-                ErrorCode::DiskFull
-            }
-            Self::Read { .. } | Self::Write { .. } => ErrorCode::Io,
-        }
+/// Hashes what `file` gives, at most `limit` bytes, with `also` hashing along; tells `each` of its
+/// pieces.
+fn hash(
+    file: &mut impl Read,
+    limit: u64,
+    buffer: &mut [u8],
+    also: &mut Sha256,
+    each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(u64, Sha256Digest), Piece> {
+    let mut own = Sha256::new();
+    let mut size = 0;
+    while size < limit {
+        let room = usize::try_from(limit - size).unwrap_or(usize::MAX);
+        let room = room.min(buffer.len());
+        let into = buffer.get_mut(..room).unwrap_or_default();
+        let count = match file.read(into) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Piece::Read(error)),
+        };
+        let piece = buffer.get(..count).unwrap_or_default();
+        own.update(piece);
+        also.update(piece);
+        each(piece).map_err(Piece::Taken)?;
+        size += count as u64;
     }
+    Ok((size, Sha256Digest(own.finalize().into())))
 }
 
-/// The name of a part; parts count from 1.
-fn part_name(name: &str, number: u64) -> String {
-    format!("{name}.part-{number:04}")
+/// Which end of a copy failed.
+enum Piece {
+    Read(io::Error),
+    Taken(io::Error),
 }
 
-fn reading(path: &Path) -> impl Fn(io::Error) -> PartsError + use<> {
-    let path = path.to_owned();
-    move |source| PartsError::Read {
-        path: path.clone(),
-        source,
-    }
-}
-
-fn writing(path: &Path) -> impl Fn(io::Error) -> PartsError + use<> {
-    let path = path.to_owned();
-    move |source| PartsError::Write {
-        path: path.clone(),
-        source,
-    }
+/// Writes a small file so that it is there whole or not at all.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), PartsError> {
+    let partial = with(path, ".partial");
+    File::create(&partial)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+        .map_err(PartsError::writing(&partial))?;
+    std::fs::rename(&partial, path).map_err(PartsError::writing(path))
 }
 
 #[cfg(test)]

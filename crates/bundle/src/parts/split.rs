@@ -1,161 +1,213 @@
-//! Splitting.
+//! Cutting a file into parts.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use export_model::Sha256Digest;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
-use super::index::{PartEntry, PartsIndex};
-use super::{MAX_PARTS, PartsError, part_name, reading, writing};
-use crate::frames::read_some;
+use super::list::check_name;
+use super::{
+    BUFFER, MAX_PARTS, Part, PartList, PartsError, Piece, SCHEMA, hash, part_name, with,
+    write_whole,
+};
 
-const BUFFER_BYTES: usize = 256 << 10;
-
-/// What was split.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Split {
-    /// The list of its parts.
-    pub index: PartsIndex,
-    /// Where the list is.
-    pub path: PathBuf,
-    /// How many parts were there already.
+/// What was cut.
+#[derive(Clone, Debug)]
+pub struct Splitting {
+    /// The list, as it was written.
+    pub list: PartList,
+    /// Parts that were there already, and are right.
     pub kept: u64,
 }
 
-/// Splits the file at `path` into parts of `part_bytes` in the folder `into`. A part that is there and
-/// right is kept; one that is not is written anew.
+/// Cuts `file` into parts of `part_size` bytes, the last one of less, in the folder `to`; tells
+/// `observe` how many bytes of the file it has dealt with. Parts that are there already are compared and
+/// kept; what is there under their names and differs is replaced. The list is written last.
 ///
 /// # Errors
-/// When the sizes do not fit, or a file cannot be read or written.
-pub fn split(path: &Path, part_bytes: u64, into: &Path) -> Result<Split, PartsError> {
-    let mut file = File::open(path).map_err(reading(path))?;
-    let size = file.metadata().map_err(reading(path))?.len();
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .ok_or_else(|| PartsError::NotAPart {
-            path: path.to_owned(),
-        })?;
-    let count = size
-        .checked_div(part_bytes)
-        .map_or(u64::MAX, |_| size.div_ceil(part_bytes.max(1)).max(1));
+/// When something cannot be read or written, the file changes meanwhile, it would make more than
+/// [`MAX_PARTS`] parts, or parts of an earlier cut are in the way.
+pub fn split(
+    file: &Path,
+    part_size: u64,
+    to: &Path,
+    observe: &mut dyn FnMut(u64),
+) -> Result<Splitting, PartsError> {
+    let name = name_of(file)?;
+    let mut source = File::open(file).map_err(PartsError::reading(file))?;
+    let found = source.metadata().map_err(PartsError::reading(file))?;
+    if !found.is_file() {
+        return Err(wrong(file, "is no regular file"));
+    }
+    let (size, part_size) = (found.len(), part_size.max(1));
+    let count = usize::try_from(size.div_ceil(part_size).max(1)).unwrap_or(usize::MAX);
     if count > MAX_PARTS {
-        return Err(PartsError::Size {
-            bytes: size,
-            part_bytes,
+        return Err(PartsError::TooMany {
+            path: file.to_owned(),
+            size,
+            part_size,
         });
     }
-    let mut whole = Sha256::new();
-    let mut parts = Vec::new();
-    let mut kept = 0;
-    for number in 1..=count {
-        let at = into.join(part_name(name, number));
-        let bytes = part_bytes.min(size - (number - 1) * part_bytes);
-        let (sha256, was_there) = part(&mut file, path, bytes, &at, &mut whole)?;
-        kept += u64::from(was_there);
-        parts.push(PartEntry {
-            name: part_name(name, number),
-            size: bytes,
-            sha256,
-        });
+    std::fs::create_dir_all(to).map_err(PartsError::writing(to))?;
+    let leftover = to.join(part_name(&name, count + 1));
+    if std::fs::symlink_metadata(&leftover).is_ok() {
+        return Err(PartsError::Leftover { path: leftover });
     }
-    let sha256 = Sha256Digest(whole.finalize().into());
-    let index = PartsIndex::new(name, size, sha256, parts);
-    let list = into.join(format!("{name}.parts.json"));
-    replace(&list, &index.to_bytes(&list)?)?;
-    let line = format!("{}  {name}\n", sha256.hex());
-    replace(&into.join(format!("{name}.sha256")), line.as_bytes())?;
-    Ok(Split {
-        index,
-        path: list,
-        kept,
-    })
-}
-
-/// Writes a part beside its name, unless what is there is the same; then it takes the name.
-fn part(
-    file: &mut File,
-    path: &Path,
-    bytes: u64,
-    at: &Path,
-    whole: &mut Sha256,
-) -> Result<(Sha256Digest, bool), PartsError> {
-    let there = match File::open(at) {
-        Ok(there) if there.metadata().map_err(reading(at))?.len() == bytes => Some(there),
-        _ => None,
+    let mut cutting = Cutting {
+        file,
+        source: &mut source,
+        buffer: vec![0; BUFFER],
+        whole: Sha256::new(),
+        done: 0,
+        observe,
     };
-    let mut sha = Sha256::new();
-    if let Some(mut there) = there {
-        use io::{Seek, SeekFrom};
-        let start = file.stream_position().map_err(reading(path))?;
-        let before = whole.clone();
-        let same = copy(file, path, bytes, |block| {
-            whole.update(block);
-            sha.update(block);
-            let mut own = vec![0; block.len()];
-            there.read_exact(&mut own).map_err(reading(at))?;
-            Ok(own == block)
-        })?;
-        if same {
-            return Ok((Sha256Digest(sha.finalize().into()), true));
-        }
-        file.seek(SeekFrom::Start(start)).map_err(reading(path))?;
-        (*whole, sha) = (before, Sha256::new());
+    let (mut parts, mut kept) = (Vec::new(), 0);
+    for number in 1..=count {
+        let name = part_name(&name, number);
+        let size = part_size.min(size - cutting.done);
+        let (sha256, was_there) = cutting.part(&to.join(&name), size)?;
+        kept += u64::from(was_there);
+        parts.push(Part { name, size, sha256 });
     }
-    let beside = beside(at);
-    let mut out = File::create(&beside)
-        .map(|file| BufWriter::with_capacity(BUFFER_BYTES, file))
-        .map_err(writing(&beside))?;
-    copy(file, path, bytes, |block| {
-        whole.update(block);
-        sha.update(block);
-        out.write_all(block).map_err(writing(&beside))?;
-        Ok(true)
+    let whole = cutting.end()?;
+    let list = PartList {
+        schema: SCHEMA.to_owned(),
+        name,
+        size,
+        sha256: Sha256Digest(whole.finalize().into()),
+        parts,
+    };
+    let path = to.join(list.file_name());
+    let bytes = list.to_bytes().map_err(|what| PartsError::List {
+        path: path.clone(),
+        what,
     })?;
-    out.into_inner()
-        .map_err(io::IntoInnerError::into_error)
-        .and_then(|file| file.sync_all())
-        .map_err(writing(&beside))?;
-    fs::rename(&beside, at).map_err(writing(at))?;
-    Ok((Sha256Digest(sha.finalize().into()), false))
+    let sum = format!("{}  {}\n", list.sha256.hex(), list.name);
+    write_whole(&to.join(format!("{}.sha256", list.name)), sum.as_bytes())?;
+    write_whole(&path, &bytes)?;
+    Ok(Splitting { list, kept })
 }
 
-/// Gives `each` so many bytes of a file, in blocks, until it says that it wants no more.
-fn copy(
-    file: &mut File,
-    path: &Path,
-    bytes: u64,
-    mut each: impl FnMut(&[u8]) -> Result<bool, PartsError>,
-) -> Result<bool, PartsError> {
-    let mut buffer = vec![0; BUFFER_BYTES];
-    let mut left = bytes;
-    while left > 0 {
-        let most = usize::try_from(left)
-            .unwrap_or(usize::MAX)
-            .min(BUFFER_BYTES);
-        let room = buffer.get_mut(..most).unwrap_or_default();
-        let read = read_some(file, room).map_err(reading(path))?;
-        if read == 0 {
-            return Err(reading(path)(io::ErrorKind::UnexpectedEof.into()));
-        }
-        if !each(buffer.get(..read).unwrap_or_default())? {
-            return Ok(false);
-        }
-        left -= read as u64;
+fn name_of(file: &Path) -> Result<String, PartsError> {
+    let wrong = |why| PartsError::Name {
+        path: file.to_owned(),
+        why,
+    };
+    let name = file.file_name().ok_or_else(|| wrong("it has none"))?;
+    let name = name.to_str().ok_or_else(|| wrong("it is not UTF-8"))?;
+    check_name(name).map_err(wrong)?;
+    Ok(name.to_owned())
+}
+
+fn wrong(path: &Path, what: &'static str) -> PartsError {
+    PartsError::Source {
+        path: path.to_owned(),
+        what,
     }
-    Ok(true)
 }
 
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
-    PathBuf::from(name)
+const SHRANK: &str = "became shorter while it was read; cut it again";
+const GREW: &str = "became longer while it was read; cut it again";
+
+struct Cutting<'a> {
+    file: &'a Path,
+    source: &'a mut File,
+    buffer: Vec<u8>,
+    whole: Sha256,
+    /// Bytes of the file that are in parts.
+    done: u64,
+    observe: &'a mut dyn FnMut(u64),
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), PartsError> {
-    let beside = beside(path);
-    fs::write(&beside, bytes).map_err(writing(&beside))?;
-    fs::rename(&beside, path).map_err(writing(path))
+impl Cutting<'_> {
+    /// Makes the next part, or finds that it is there.
+    fn part(&mut self, path: &Path, size: u64) -> Result<(Sha256Digest, bool), PartsError> {
+        if let Some(sha256) = self.existing(path, size)? {
+            return Ok((sha256, true));
+        }
+        let partial = with(path, ".partial");
+        let mut out = File::create(&partial).map_err(PartsError::writing(&partial))?;
+        let sha256 = self.pass(size, &mut |piece| out.write_all(piece), &partial)?;
+        out.sync_all().map_err(PartsError::writing(&partial))?;
+        std::fs::rename(&partial, path).map_err(PartsError::writing(path))?;
+        Ok((sha256, false))
+    }
+
+    /// Compares the next part with what is there under its name; if it differs in anything, goes back
+    /// to where it began.
+    fn existing(&mut self, path: &Path, size: u64) -> Result<Option<Sha256Digest>, PartsError> {
+        let found = match OpenOptions::new().read(true).open(path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(PartsError::reading(path)(error)),
+        };
+        let meta = found.metadata().map_err(PartsError::reading(path))?;
+        if !meta.is_file() || meta.len() != size {
+            return Ok(None);
+        }
+        let (before, done) = (self.whole.clone(), self.done);
+        let (mut found, mut same, mut other) = (found, true, vec![0; BUFFER]);
+        let mut compare = |piece: &[u8]| {
+            if same {
+                let there = other.get_mut(..piece.len()).unwrap_or_default();
+                // What cannot be read any more differs.
+                same = found.read_exact(there).is_ok() && there == piece;
+            }
+            Ok(())
+        };
+        let sha256 = self.pass(size, &mut compare, path)?;
+        if same {
+            return Ok(Some(sha256));
+        }
+        self.whole = before;
+        self.done = done;
+        let back = self.source.seek(SeekFrom::Start(done));
+        back.map_err(PartsError::reading(self.file))?;
+        Ok(None)
+    }
+
+    /// Reads the next `size` bytes of the file.
+    fn pass(
+        &mut self,
+        size: u64,
+        each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+        to: &Path,
+    ) -> Result<Sha256Digest, PartsError> {
+        let (mut done, observe) = (self.done, &mut *self.observe);
+        let mut told = |piece: &[u8]| {
+            done += piece.len() as u64;
+            observe(done);
+            each(piece)
+        };
+        let passed = hash(
+            self.source,
+            size,
+            &mut self.buffer,
+            &mut self.whole,
+            &mut told,
+        );
+        let (count, sha256) = passed.map_err(|piece| match piece {
+            Piece::Read(source) => PartsError::Read {
+                path: PathBuf::from(self.file),
+                source,
+            },
+            Piece::Taken(source) => PartsError::writing(to)(source),
+        })?;
+        self.done += count;
+        if count < size {
+            return Err(wrong(self.file, SHRANK));
+        }
+        Ok(sha256)
+    }
+
+    /// The digest of all of it; there must be no more.
+    fn end(self) -> Result<Sha256, PartsError> {
+        let more = self.source.read(&mut [0]);
+        match more.map_err(PartsError::reading(self.file))? {
+            0 => Ok(self.whole),
+            _ => Err(wrong(self.file, GREW)),
+        }
+    }
 }

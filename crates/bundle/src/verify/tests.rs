@@ -1,6 +1,7 @@
 mod across;
 mod assembled;
 mod contents;
+mod mirrors;
 mod tampering;
 mod verdicts;
 

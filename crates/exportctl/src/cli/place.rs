@@ -41,6 +41,8 @@ impl Command {
             | Self::Inspect { .. }
             | Self::Unpack(_)
             | Self::Diff(_)
+            | Self::Bundle(_)
+            | Self::Mirror(_)
             | Self::Seal(SealCommand::Identity { .. } | SealCommand::Rewrap(_))
             | Self::Approval(ApprovalCommand::Create(_))
             | Self::Docs { .. } => Place::Offline,

@@ -68,7 +68,14 @@ fn errors() -> String {
          | 12 | verify: incomplete |\n\
          | 13 | verify: not a bundle |\n\
          | 14 | verify: wrong key |\n\
-         | 15 | verify: no key, so nothing was verified |\n",
+         | 15 | verify: no key, so nothing was verified |\n\
+         | 16 | mirror: somebody else is changing it |\n\
+         | 17 | mirror: a gap, other exports come first |\n\
+         | 18 | mirror: a fork, made for another state |\n\
+         | 19 | mirror: a replay, it was applied before |\n\
+         | 20 | mirror: a rollback, older than what is there |\n\
+         | 21 | mirror: of another mirror |\n\
+         | 22 | mirror: its tree was edited |\n",
     );
     text
 }

@@ -12,7 +12,9 @@ mod keys;
 mod layer;
 mod ledger;
 mod maven_index;
+mod mirror;
 pub(crate) mod opening;
+mod parts;
 mod profile;
 pub(crate) mod run;
 mod runs;
@@ -74,6 +76,8 @@ pub(crate) async fn execute(
         } => unmapped::execute(output, &bundle),
         Command::Inspect { bundle, .. } => inspect::execute(output, &bundle),
         Command::Diff(args) => diff::execute(settings, output, &args),
+        Command::Bundle(command) => parts::execute(output, &command),
+        Command::Mirror(command) => mirror::execute(settings, output, &command),
         Command::Unpack(args) => verify::unpack(settings, output, &args),
         Command::Keys(command) => keys::execute(settings, output, command).await,
         Command::Approval(command) => approval::execute(settings, output, command).await,

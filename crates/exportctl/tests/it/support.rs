@@ -7,6 +7,7 @@ mod referees;
 mod sandbox;
 mod served;
 mod service;
+mod site;
 mod tampered;
 
 use std::cell::Cell;
@@ -23,9 +24,10 @@ pub(crate) use archive::{Archive, header, unpacked};
 pub(crate) use door::Door;
 pub(crate) use records::{advisory, advisory_at, finding, lines, record, snapshot};
 pub(crate) use referees::{cosign_accepts, openssl_accepts};
-pub(crate) use sandbox::with_mounts;
+pub(crate) use sandbox::{found_program, with_mounts};
 pub(crate) use served::{Cutter, Served};
 pub(crate) use service::{Answer, Client, Service, send};
+pub(crate) use site::{Site, assert_same_tree, files_in, lines_in};
 pub(crate) use tampered::Tampered;
 
 /// A home in a temporary folder, with room beside it for other files.

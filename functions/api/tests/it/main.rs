@@ -11,6 +11,7 @@ mod downloads;
 mod events;
 mod interrupted;
 mod links;
+mod mirrors;
 mod profiles;
 mod quotas;
 mod runs;

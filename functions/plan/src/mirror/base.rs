@@ -40,6 +40,21 @@ pub(super) struct Pieces {
     current: Bytes,
 }
 
+#[cfg(test)]
+impl Pieces {
+    /// These pieces, all of which have come.
+    pub(super) fn of(given: Vec<Vec<u8>>) -> Self {
+        let (send, pieces) = mpsc::channel(given.len().max(1));
+        for piece in given {
+            assert!(send.try_send(Bytes::from(piece)).is_ok());
+        }
+        Self {
+            pieces,
+            current: Bytes::new(),
+        }
+    }
+}
+
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() {

@@ -260,3 +260,7 @@ impl From<Stopped> for PhaseError {
         error
     }
 }
+
+#[cfg(test)]
+#[path = "lists_tests.rs"]
+mod tests;
