@@ -1,4 +1,5 @@
-//! AWS backends: objects on S3, queues on SQS, a signer on KMS, secrets from Secrets Manager.
+//! AWS backends: objects on S3, queues on SQS, a signer and the wrapping of data keys on KMS, secrets from Secrets
+//! Manager.
 //!
 //! One [`Aws`] is built from [`AwsSettings`] and gives every backend. Building it, and any backend,
 //! asks nobody anything: credentials are looked for, and certificates read, when the first call is
@@ -13,6 +14,7 @@ mod credentials;
 mod failure;
 mod http;
 mod key_uri;
+mod key_wrap;
 mod objects;
 mod queue;
 mod secret;
@@ -21,6 +23,7 @@ mod signer;
 
 pub use aws::Aws;
 pub use key_uri::KmsKeyUri;
+pub use key_wrap::KmsKeyWrap;
 pub use objects::{Bucket, S3Objects};
 pub use queue::{MAX_MESSAGE_BYTES, QueueUrl, QueueUrls, SqsQueue};
 pub use secret::Secret;

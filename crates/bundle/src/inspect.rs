@@ -28,8 +28,20 @@ pub struct Inspection {
     pub named_key: Option<Fingerprint>,
     /// The version of the program that made it, as its provenance says.
     pub exporter_version: Option<String>,
+    /// How it is sealed, as its provenance says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealing: Option<serde_json::Value>,
     /// The whole manifest.
+    #[serde(serialize_with = "as_written")]
     pub manifest: Manifest,
+}
+
+/// A sealed bundle's manifest holds nothing of what it does not say.
+fn as_written<S: serde::Serializer>(manifest: &Manifest, serializer: S) -> Result<S::Ok, S::Error> {
+    let bytes = manifest.to_bytes().map_err(serde::ser::Error::custom)?;
+    let value: serde_json::Value =
+        serde_json::from_slice(&bytes).map_err(serde::ser::Error::custom)?;
+    value.serialize(serializer)
 }
 
 /// Why a bundle cannot be looked at.
@@ -168,6 +180,7 @@ pub(crate) fn read_inspection(documents: &Documents) -> Result<Inspection, Inspe
         status: NOT_VERIFIED,
         summary: Summary::new(&manifest, builder_id),
         named_key: named_key(documents),
+        sealing: provenance.as_ref().and_then(|found| found.sealing.clone()),
         exporter_version: provenance.and_then(|found| found.exporter_version),
         manifest,
     })

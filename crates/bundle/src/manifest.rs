@@ -12,12 +12,16 @@ use export_model::{
 };
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::paths::{PathError, check_payload_path, content_path, shown};
+use crate::paths::{
+    PathError, SEALED_SUFFIXES, check_payload_path, content_path, shown, unsealed_path,
+};
 use crate::payload::layer_of;
 
 mod mirror;
+mod sealed;
 
 pub use mirror::MirrorSection;
+pub use sealed::{CONTENT_SCHEMA, ContentDocument, SealedSection};
 
 /// The value of `schema`.
 pub const SCHEMA: &str = "export-center/manifest/v1";
@@ -64,6 +68,10 @@ pub struct Manifest {
     pub files: Vec<FileEntry>,
     /// Where the bundle is handed over, as configured.
     pub distributions: Vec<DistributionEntry>,
+    /// That its files are sealed. Then nothing is known here of what is in them: `selectors` are
+    /// empty, sizes and digests of contents are zero, and there are no ranges.
+    #[serde(skip)]
+    pub sealed: Option<SealedSection>,
 }
 
 /// The run that made a bundle.
@@ -259,6 +267,9 @@ impl Manifest {
     /// # Errors
     /// Where a number is beyond 2^53 − 1.
     pub fn to_bytes(&self) -> Result<Vec<u8>, JcsError> {
+        if self.sealed.is_some() {
+            return to_jcs(&sealed::Outer::from(self));
+        }
         to_jcs(self)
     }
 
@@ -278,14 +289,20 @@ impl Manifest {
         #[derive(Deserialize)]
         struct Schema {
             schema: String,
+            sealed: Option<serde::de::IgnoredAny>,
         }
-        let Schema { schema } = serde_json::from_slice(bytes).map_err(ManifestError::Shape)?;
+        let Schema { schema, sealed } =
+            serde_json::from_slice(bytes).map_err(ManifestError::Shape)?;
         if schema != SCHEMA {
             return Err(ManifestError::Schema {
                 found: shown(&schema),
             });
         }
-        let manifest: Self = serde_json::from_slice(bytes).map_err(ManifestError::Shape)?;
+        let manifest = match sealed {
+            None => serde_json::from_slice::<Self>(bytes),
+            Some(_) => serde_json::from_slice::<sealed::Outer>(bytes).map(Self::from),
+        }
+        .map_err(ManifestError::Shape)?;
         manifest.check_files()?;
         Ok(manifest)
     }
@@ -306,7 +323,7 @@ impl Manifest {
                 });
             }
             previous = &file.path;
-            if let Some(what) = file.contradiction() {
+            if let Some(what) = file.contradiction(self.sealed.is_some()) {
                 return Err(ManifestError::Contradiction {
                     path: file.path.clone(),
                     what,
@@ -319,6 +336,9 @@ impl Manifest {
     /// What in the manifest does not add up: the content digest, or the counts.
     #[must_use]
     pub fn inconsistency(&self) -> Option<String> {
+        if self.sealed.is_some() {
+            return self.badly_sealed();
+        }
         let digest = content_digest(&self.files);
         if digest != self.content_digest {
             return Some(format!(
@@ -453,13 +473,15 @@ impl Manifest {
         (stated != by_tenant).then(|| "counts.by_tenant is not what the files say".to_owned())
     }
 
-    /// The file with this path.
+    /// The file with this path, or with the path that it has once it is sealed.
     #[must_use]
     pub fn file(&self, path: &str) -> Option<(usize, &FileEntry)> {
-        let index = self
-            .files
-            .binary_search_by(|file| file.path.as_str().cmp(path))
-            .ok()?;
+        let find = |path: &str| {
+            let order = |file: &FileEntry| file.path.as_str().cmp(path);
+            self.files.binary_search_by(order).ok()
+        };
+        let sealed = |suffix: &&str| find(&format!("{path}{suffix}"));
+        let index = find(path).or_else(|| SEALED_SUFFIXES.iter().find_map(sealed))?;
         Some((index, self.files.get(index)?))
     }
 
@@ -518,14 +540,16 @@ impl FileEntry {
         (components.count() == 2).then_some(owner)
     }
 
-    fn contradiction(&self) -> Option<&'static str> {
+    fn contradiction(&self, is_sealed: bool) -> Option<&'static str> {
         let named = [Algorithm::Gzip, Algorithm::Zstd]
             .into_iter()
-            .find(|algorithm| self.path.ends_with(algorithm.suffix()));
+            .find(|algorithm| unsealed_path(&self.path).ends_with(algorithm.suffix()));
         if self.compression.map(|compression| compression.algorithm) != named {
             return Some("its name and its compression");
         }
         if self.compression.is_none()
+            && !is_sealed
+            && unsealed_path(&self.path) == self.path
             && (self.size, self.sha256) != (self.content_size, self.content_sha256)
         {
             return Some("it is stored as it is, but its content has another size or digest");
@@ -533,7 +557,9 @@ impl FileEntry {
         if self.quarantined == Some(0) {
             return Some("`quarantined` is only written where there are some");
         }
-        if self.record_kind().is_some() && (self.records.is_none() || self.range.is_none()) {
+        if self.record_kind().is_some()
+            && (self.records.is_none() || self.range.is_none() != is_sealed)
+        {
             return Some("a file of records needs their number and range");
         }
         None

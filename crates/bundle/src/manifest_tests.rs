@@ -54,6 +54,7 @@ fn manifest() -> Manifest {
         tree_digest: None,
         base: None,
         result_tree_digest: None,
+        sealed: None,
         content_digest: content_digest(&files),
         files,
         distributions: vec![DistributionEntry {

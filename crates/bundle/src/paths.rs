@@ -6,6 +6,8 @@
 
 use std::cmp::Ordering;
 
+use crate::payload::CONTENT;
+
 /// The manifest.
 pub const MANIFEST: &str = "export.json";
 /// The manifest's signature, base64 of ASN.1 DER.
@@ -102,6 +104,16 @@ pub fn check_payload_path(path: &str) -> Result<(), PathError> {
     Ok(())
 }
 
+/// What sealing appends to the name of a file.
+pub const SEALED_SUFFIXES: [&str; 2] = [".age", ".enc"];
+
+/// The path of a file before it was sealed.
+#[must_use]
+pub fn unsealed_path(path: &str) -> &str {
+    let strip = |suffix: &&str| path.strip_suffix(suffix);
+    SEALED_SUFFIXES.iter().find_map(strip).unwrap_or(path)
+}
+
 /// The path of a file's content: without what compression and sealing append to its name.
 #[must_use]
 pub fn content_path(path: &str) -> &str {
@@ -115,15 +127,15 @@ pub fn content_path(path: &str) -> &str {
     rest
 }
 
-/// The order of members in an archive: the documents as in [`DOCUMENTS`], then everything else by
-/// path.
+/// The order of members in an archive: the documents as in [`DOCUMENTS`], in sealed bundles the
+/// document that tells what is in the others, then everything else by path.
 #[must_use]
 pub fn member_order(a: &str, b: &str) -> Ordering {
     fn rank(path: &str) -> usize {
         DOCUMENTS
             .iter()
             .position(|document| *document == path)
-            .unwrap_or(DOCUMENTS.len())
+            .unwrap_or(DOCUMENTS.len() + usize::from(unsealed_path(path) != CONTENT))
     }
     rank(a).cmp(&rank(b)).then_with(|| a.cmp(b))
 }

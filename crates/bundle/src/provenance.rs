@@ -86,6 +86,8 @@ pub struct ProvenanceInputs {
     pub watermark: u64,
     /// What each source gave, in canonical order of owner, kind and source.
     pub sources: Vec<(Kind, SourceTally)>,
+    /// Where files are sealed: how, and which they are.
+    pub sealing: Option<SealingInputs>,
     /// Of a delta: the export that it starts from.
     pub base: Option<MirrorBase>,
     /// The policy snapshot, where one was exported.
@@ -98,6 +100,22 @@ pub struct ProvenanceInputs {
     pub key_fingerprint: String,
 }
 
+/// How the files of a bundle are sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealingInputs {
+    /// What a reader needs: `mode`, and `recipients` or the wrapped key.
+    pub how: Value,
+    /// The sealed files: path and SHA-256.
+    pub files: Vec<(String, Sha256Digest)>,
+}
+
+impl SealingInputs {
+    fn byproducts(&self) -> Value {
+        let one = |(path, sha256): &(String, Sha256Digest)| json!({"name": path, "digest": {"sha256": sha256.hex()}});
+        self.files.iter().map(one).collect()
+    }
+}
+
 impl ProvenanceInputs {
     /// The statement's bytes: RFC 8785, without a line end.
     ///
@@ -107,7 +125,9 @@ impl ProvenanceInputs {
         to_jcs(&self.statement()?)
     }
 
-    fn statement(&self) -> Result<Value, JcsError> {
+    /// What was asked for.
+    #[must_use]
+    pub fn parameters(&self) -> Value {
         let mut asked = json!({
             "profile": {
                 "kind": self.profile_kind,
@@ -120,38 +140,68 @@ impl ProvenanceInputs {
         if let (false, Some(asked)) = (self.approvals.is_empty(), asked.as_object_mut()) {
             asked.insert("approvals".to_owned(), self.approvals());
         }
+        asked
+    }
+
+    fn statement(&self) -> Result<Value, JcsError> {
+        let mut internal = json!({
+            "adapter": {"name": self.adapter.0, "version": self.adapter.1},
+            "compression": format!("zstd:{}:{}", self.compression_level, self.libzstd_version),
+            "exporter_version": self.exporter_version,
+            "key": {"fingerprint": self.key_fingerprint, "id": self.key_id},
+        });
+        let manifest = json!({
+            "name": paths::MANIFEST, "digest": {"sha256": self.manifest_sha256.hex()}
+        });
+        let content = json!({
+            "name": CONTENT_SUBJECT, "digest": {"sha256": self.content_digest.hex()}
+        });
+        let (subject, asked, dependencies) = match &self.sealing {
+            None => (
+                vec![manifest, content],
+                self.parameters(),
+                self.dependencies()?,
+            ),
+            // What was asked for, and what went in, tell what is in the files.
+            Some(_) => {
+                let mut asked = self.parameters();
+                if let Some(asked) = asked.as_object_mut() {
+                    asked.retain(|name, _| name == "profile");
+                }
+                (vec![manifest], asked, Vec::new())
+            }
+        };
+        let mut details = json!({
+            "builder": {
+                "id": self.builder.id(),
+                "version": {"export-center": self.exporter_version},
+            },
+            "metadata": {
+                "invocationId": format!("urn:uuid:{}", self.run_id),
+                "startedOn": self.started_at.whole_seconds(),
+                "finishedOn": self.finished_at.whole_seconds(),
+            },
+        });
+        if let Some(sealing) = &self.sealing {
+            if let Some(internal) = internal.as_object_mut() {
+                internal.insert("sealing".to_owned(), sealing.how.clone());
+            }
+            if let Some(details) = details.as_object_mut() {
+                details.insert("byproducts".to_owned(), sealing.byproducts());
+            }
+        }
         Ok(json!({
             "_type": STATEMENT_TYPE,
             "predicateType": PREDICATE_TYPE,
-            "subject": [
-                {"name": paths::MANIFEST, "digest": {"sha256": self.manifest_sha256.hex()}},
-                {"name": CONTENT_SUBJECT, "digest": {"sha256": self.content_digest.hex()}},
-            ],
+            "subject": subject,
             "predicate": {
                 "buildDefinition": {
                     "buildType": BUILD_TYPE,
                     "externalParameters": asked,
-                    "internalParameters": {
-                        "adapter": {"name": self.adapter.0, "version": self.adapter.1},
-                        "compression": format!(
-                            "zstd:{}:{}", self.compression_level, self.libzstd_version
-                        ),
-                        "exporter_version": self.exporter_version,
-                        "key": {"fingerprint": self.key_fingerprint, "id": self.key_id},
-                    },
-                    "resolvedDependencies": self.dependencies()?,
+                    "internalParameters": internal,
+                    "resolvedDependencies": dependencies,
                 },
-                "runDetails": {
-                    "builder": {
-                        "id": self.builder.id(),
-                        "version": {"export-center": self.exporter_version},
-                    },
-                    "metadata": {
-                        "invocationId": format!("urn:uuid:{}", self.run_id),
-                        "startedOn": self.started_at.whole_seconds(),
-                        "finishedOn": self.finished_at.whole_seconds(),
-                    },
-                },
+                "runDetails": details,
             },
         }))
     }
@@ -169,7 +219,11 @@ impl ProvenanceInputs {
         self.approvals.iter().map(one).collect()
     }
 
-    fn dependencies(&self) -> Result<Vec<Value>, JcsError> {
+    /// What went in.
+    ///
+    /// # Errors
+    /// Where a number is beyond 2^53 − 1.
+    pub fn dependencies(&self) -> Result<Vec<Value>, JcsError> {
         let mut all = Vec::new();
         for (kind, tally) in &self.sources {
             let owner = tally.owner.as_ref().unwrap_or(&self.tenant);
@@ -262,6 +316,8 @@ pub struct ProvenanceSummary {
     pub exporter_version: Option<String>,
     /// The tenants whose approvals it names, in its order.
     pub grantors: Vec<String>,
+    /// How the files are sealed, where they are.
+    pub sealing: Option<Value>,
 }
 
 /// Why bytes are no statement that a bundle has.
@@ -327,6 +383,9 @@ impl ProvenanceSummary {
             builder_id: text("/runDetails/builder/id")
                 .ok_or_else(|| refused("it names no builder".to_owned()))?,
             exporter_version: text("/buildDefinition/internalParameters/exporter_version"),
+            sealing: predicate
+                .pointer("/buildDefinition/internalParameters/sealing")
+                .cloned(),
             grantors: predicate
                 .pointer("/buildDefinition/externalParameters/approvals")
                 .and_then(Value::as_array)

@@ -37,6 +37,7 @@ pub(crate) fn inputs() -> ProvenanceInputs {
                 hash: Sha256Digest::of(b"inputs"),
             },
         )],
+        sealing: None,
         base: None,
         policy_snapshot: Some(PolicySnapshot {
             created_at: Timestamp(0),

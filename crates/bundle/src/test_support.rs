@@ -218,6 +218,7 @@ impl Sample {
             tree_digest: None,
             base: None,
             result_tree_digest: None,
+            sealed: None,
             content_digest: content_digest(files),
             files: files.clone(),
             distributions: vec![DistributionEntry {
@@ -257,6 +258,7 @@ pub(crate) fn documents(manifest: &Manifest, key: &SigningKey) -> Vec<Member> {
         finished_at: Timestamp(1_793_000_001_000),
         watermark: 42,
         sources: Vec::new(),
+        sealing: None,
         base: None,
         policy_snapshot: None,
         sboms: Vec::new(),

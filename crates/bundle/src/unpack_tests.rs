@@ -7,6 +7,7 @@ use crate::verify::verify_folder;
 const OPTIONS: VerifyOptions = VerifyOptions {
     deep: false,
     threads: 0,
+    keys: Keys(None),
 };
 
 fn entries(folder: &Path) -> usize {

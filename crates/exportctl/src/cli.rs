@@ -6,6 +6,7 @@ mod login;
 mod mirror;
 mod place;
 mod schedule;
+mod seal;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ pub(crate) use login::LoginArgs;
 pub(crate) use mirror::{MirrorApplyArgs, MirrorCommand, MirrorDir, MirrorVerifyArgs};
 pub(crate) use place::Place;
 pub(crate) use schedule::ScheduleCommand;
+pub(crate) use seal::{RewrapArgs, SealCommand};
 
 /// Packages security evidence into signed bundles that anybody can verify offline.
 #[derive(Debug, Parser)]
@@ -110,6 +112,9 @@ pub(crate) enum Command {
     /// Let another tenant export your evidence, and know who may
     #[command(subcommand)]
     Approval(ApprovalCommand),
+    /// Seal bundles: for whom, with which keys, and how keys are rotated
+    #[command(subcommand)]
+    Seal(SealCommand),
     /// What this version can produce
     Adapters,
     /// Serve the API, and do its runs, until stopped

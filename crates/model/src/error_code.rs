@@ -155,7 +155,7 @@ catalogue! {
     BadSignature "ERR_BAD_SIGNATURE" Evidence 10 "A signature does not belong to the document that it signs." "Do not use the bundle; fetch it again from where it came from.";
     Altered "ERR_ALTERED" Evidence 11 "A file of the bundle is not the one that was signed." "Do not use the bundle; fetch it again from where it came from.";
     Incomplete "ERR_INCOMPLETE" Evidence 12 "The bundle misses a file, or ends too early." "Fetch it again.";
-    WrongIdentity "ERR_WRONG_IDENTITY" User 16 "The bundle is sealed, and none of the identities and keys that were given opens it." "Give the identity (or key file) of one of its recipients with `--identity`; without any, stored bytes and signatures are verified.";
+    WrongIdentity "ERR_WRONG_IDENTITY" User 23 "The bundle is sealed, and none of the identities and keys that were given opens it." "Give the identity (or key file) of one of its recipients with `--identity`; without any, stored bytes and signatures are verified.";
     NotABundle "ERR_NOT_A_BUNDLE" Evidence 13 "The input is no bundle." "Give the `bundle.tar` that an export wrote, or the folder it was unpacked to.";
     WrongKey "ERR_WRONG_KEY" Evidence 14 "The bundle was signed by another key than the one that is trusted." "Compare fingerprints with whoever signed it.";
     NoKey "ERR_NO_KEY" User 15 "There is no key to verify the bundle with: nothing was verified." "Give the signer's public key with `--key`.";

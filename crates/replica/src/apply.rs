@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use export_bundle::archive::ArchiveReader;
 use export_bundle::verify::{
-    Report, SignedDocuments, SignedError, Trust, VerifyError, read_signed,
+    Report, SignedDocuments, SignedError, Trust, Unseal, VerifyError, read_signed,
 };
 use export_mirror::index::Index;
 use export_model::{ErrorCode, MirrorIndex, ProfileConfig, Sha256Digest, Timestamp};
@@ -21,9 +21,9 @@ use crate::error::{Error, writing};
 use crate::indexing::Gathered;
 use crate::judge::{Contents, Here, Refusal, Way, judge};
 use crate::lock::Lock;
-use crate::open::OpenMember;
 use crate::payload::Payload;
 use crate::place::Place;
+use crate::sealed::contents;
 use crate::state::State;
 use crate::worker::Worker;
 use crate::{check, delta, full};
@@ -48,8 +48,8 @@ pub struct Options<'a> {
     pub indexes: Option<&'a [Index]>,
     /// Threads that hash and write, beside the one that reads; 0 counts as 1.
     pub threads: usize,
-    /// What opens members that are sealed.
-    pub opener: &'a dyn OpenMember,
+    /// What opens bundles that are sealed.
+    pub unseal: Option<&'a dyn Unseal>,
     /// Told of how far it is.
     pub observe: Option<&'a (dyn Fn(Step) + Sync)>,
 }
@@ -175,11 +175,15 @@ pub fn apply(reader: impl Read, dir: &Path, options: &Options<'_>) -> Result<App
     let state = State::load(&place)?;
     let mut archive = ArchiveReader::new(reader);
     let (signed, key) = read_documents(&mut archive, state.as_ref(), options)?;
-    let claim = Claim::of(&signed.manifest)?;
+    let opened = contents(&mut archive, &signed, options.unseal)?;
+    let claim = Claim::of(&opened.manifest)?;
     let chain = state.as_ref().map_or(&[][..], |state| &state.chain);
     let of = state
         .as_ref()
-        .map_or(&signed.manifest, |state| &state.head.manifest);
+        .map(|state| &state.head.manifest)
+        // What a sealed one selected is not known any more; the digests of trees are.
+        .filter(|head| head.sealed.is_none())
+        .unwrap_or(&opened.manifest);
     let contents = Contents {
         selectors: &of.selectors,
         config: &of.profile.config,
@@ -220,7 +224,7 @@ pub fn apply(reader: impl Read, dir: &Path, options: &Options<'_>) -> Result<App
     }
     let before = state.as_ref().map_or(0, |state| state.head.entry.version);
     clean(&place, before)?;
-    let mut payload = Payload::new(archive, signed.manifest.clone(), options.opener);
+    let mut payload = Payload::new(archive, opened.manifest.clone(), opened.keys.clone());
     let done = build(&mut payload, &claim, way, state.as_ref(), &work).and_then(|built| {
         payload.finish()?;
         let verified = enter(&claim, &signed, key, state.as_ref(), built, &work);
@@ -254,7 +258,7 @@ pub fn apply(reader: impl Read, dir: &Path, options: &Options<'_>) -> Result<App
 }
 
 fn build<R: Read>(
-    payload: &mut Payload<'_, R>,
+    payload: &mut Payload<R>,
     claim: &Claim,
     way: Way,
     state: Option<&State>,

@@ -36,7 +36,7 @@ const MAX_DIGESTS_BYTES: u64 = 4096;
 
 /// Builds the tree that `payload` makes of the one at `head` in staging.
 pub(crate) fn build<R: Read>(
-    payload: &mut Payload<'_, R>,
+    payload: &mut Payload<R>,
     claim: &Claim,
     head: &Entry,
     work: &Work<'_>,

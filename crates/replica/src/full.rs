@@ -21,7 +21,7 @@ use crate::worker::{Worker, slice};
 
 /// Builds the tree that `payload` holds in staging.
 pub(crate) fn build<R: Read>(
-    payload: &mut Payload<'_, R>,
+    payload: &mut Payload<R>,
     claim: &Claim,
     work: &Work<'_>,
 ) -> Result<Built, Error> {

@@ -1,52 +1,33 @@
 //! How members that are sealed are opened.
 
-use std::io::{self, Read};
+use std::io::Read;
+use std::sync::Arc;
 
+use export_bundle::paths::unsealed_path;
 use export_model::ErrorCode;
+use export_sealing::{Keyring, OpenReader};
 
-/// Why a member cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[error("{source}")]
-pub struct OpenError {
-    /// The documented code.
-    pub code: ErrorCode,
-    /// Why.
-    pub source: Box<dyn std::error::Error + Send + Sync>,
-}
+use crate::error::Error;
 
-/// Opens members of the payload.
-pub trait OpenMember {
-    /// What the member at `path` holds, still compressed: `stored` gives its bytes as they lie in the
-    /// bundle. Reading the result must fail before it gives anything that was not authenticated.
-    ///
-    /// # Errors
-    /// When there is nothing to open it with, or it is not what was sealed.
-    fn open<'r>(
-        &self,
-        path: &str,
-        stored: Box<dyn Read + 'r>,
-    ) -> Result<Box<dyn Read + 'r>, OpenError>;
-}
-
-/// Opens nothing that is sealed.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Plain;
-
-impl OpenMember for Plain {
-    fn open<'r>(
-        &self,
-        path: &str,
-        stored: Box<dyn Read + 'r>,
-    ) -> Result<Box<dyn Read + 'r>, OpenError> {
-        if path.ends_with(".age") || path.ends_with(".enc") {
-            return Err(OpenError {
-                code: ErrorCode::NoKey,
-                source: Box::new(io::Error::new(
-                    io::ErrorKind::Unsupported,
-                    "it is sealed, and there is no identity to open it with",
-                )),
-            });
-        }
-        Ok(stored)
+/// What the member at `path` holds, still compressed: `stored` gives its bytes as they lie in the
+/// bundle. Reading the result fails before it gives anything that was not authenticated.
+///
+/// # Errors
+/// When it is sealed, and there are no keys.
+pub(crate) fn open<'r>(
+    keys: Option<&Arc<Keyring>>,
+    path: &str,
+    stored: Box<dyn Read + 'r>,
+) -> Result<Box<dyn Read + 'r>, Error> {
+    if unsealed_path(path) == path {
+        return Ok(stored);
+    }
+    match keys {
+        Some(keys) => Ok(Box::new(OpenReader::new(stored, Arc::clone(keys), path))),
+        None => Err(Error::Open {
+            path: path.to_owned(),
+            code: ErrorCode::WrongIdentity,
+            source: "it is sealed, and there is no identity to open it with".into(),
+        }),
     }
 }

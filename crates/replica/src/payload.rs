@@ -10,30 +10,31 @@ use export_bundle::archive::{ArchiveError, ArchiveFault, ArchiveReader};
 use export_bundle::frames::{FrameReader, ReadError};
 use export_bundle::manifest::{Algorithm, FileEntry, Manifest};
 use export_model::Sha256Digest;
+use export_sealing::Keyring;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
-use crate::open::OpenMember;
+use crate::open::open;
 
 /// Reads the payload of a bundle whose documents were read.
-pub(crate) struct Payload<'o, R> {
+pub(crate) struct Payload<R> {
     archive: ArchiveReader<R>,
     manifest: Arc<Manifest>,
     next: usize,
-    opener: &'o dyn OpenMember,
+    keys: Option<Arc<Keyring>>,
 }
 
-impl<'o, R: Read> Payload<'o, R> {
+impl<R: Read> Payload<R> {
     pub(crate) fn new(
         archive: ArchiveReader<R>,
         manifest: Arc<Manifest>,
-        opener: &'o dyn OpenMember,
+        keys: Option<Arc<Keyring>>,
     ) -> Self {
         Self {
             archive,
             manifest,
             next: 0,
-            opener,
+            keys,
         }
     }
 
@@ -60,7 +61,7 @@ impl<'o, R: Read> Payload<'o, R> {
             sha: Sha256::new(),
             failed: None,
         };
-        let taken = content(self.opener, file, &mut stored).and_then(|mut content| {
+        let taken = content(self.keys.as_ref(), file, &mut stored).and_then(|mut content| {
             let taken = take(&mut content)?;
             content.finish().map_err(|error| altered(file, &error))?;
             Ok(taken)
@@ -204,17 +205,11 @@ enum Inner<'r> {
 }
 
 fn content<'r, R: Read>(
-    opener: &dyn OpenMember,
+    keys: Option<&Arc<Keyring>>,
     file: &'r FileEntry,
     stored: &'r mut Stored<'_, R>,
 ) -> Result<Content<'r>, Error> {
-    let opened = opener
-        .open(&file.path, Box::new(stored))
-        .map_err(|error| Error::Open {
-            path: file.path.clone(),
-            code: error.code,
-            source: error.source,
-        })?;
+    let opened = open(keys, &file.path, Box::new(stored))?;
     let inner = match file.compression.map(|compression| compression.algorithm) {
         None => Inner::Plain(opened),
         Some(Algorithm::Zstd) => Inner::Frames {

@@ -96,19 +96,22 @@ impl Cipher {
         let Some(nonce) = self.nonces.of(chunk, last) else {
             return false;
         };
-        let Some((body, tag)) = sealed.split_last_chunk::<TAG_BYTES>() else {
+        if sealed.len() < TAG_BYTES {
             return false;
-        };
+        }
         let start = out.len();
-        out.resize(start + body.len(), 0);
+        out.extend_from_slice(sealed);
         let associated = Aad::from(&self.associated);
-        let plain = &mut out[start..];
         let opened = self
             .key
-            .open_separate_gather(nonce, associated, body, tag, plain);
-        if opened.is_err() {
-            out[start..].fill(0);
-            out.truncate(start);
+            .open_in_place(nonce, associated, &mut out[start..])
+            .map(|plain| plain.len());
+        match opened {
+            Ok(length) => out.truncate(start + length),
+            Err(_) => {
+                out[start..].fill(0);
+                out.truncate(start);
+            }
         }
         opened.is_ok()
     }

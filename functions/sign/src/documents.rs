@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use export_adapter::Registry;
 use export_bundle::frames::libzstd_version;
 use export_bundle::manifest::{
-    AsOfSection, Counts, DistributionEntry, Manifest, ProfileSection, RunSection, SCHEMA,
-    content_digest,
+    AsOfSection, CONTENT_SCHEMA, ContentDocument, Counts, DistributionEntry, Manifest,
+    ProfileSection, RunSection, SCHEMA, content_digest,
 };
-use export_bundle::provenance::{Builder, ProvenanceInputs};
+use export_bundle::provenance::{Builder, ProvenanceInputs, SealingInputs};
 use export_lifecycle::PhaseError;
-use export_model::{ErrorCode, Kind, Part, Run, Sha256Digest, Tenant, Timestamp};
+use export_model::{ErrorCode, Kind, Part, Run, Sealing, Sha256Digest, Tenant, Timestamp};
 use export_ports::SignerLevel;
+use serde_json::json;
 
 use crate::payload::{PayloadFile, internal, quarantined};
 
@@ -70,6 +71,7 @@ pub(crate) fn manifest(run: &Run, files: &[PayloadFile], parts: &[Part]) -> Mani
         base: run.base.clone(),
         result_tree_digest: tree.filter(|_| run.base.is_some()),
         files,
+        sealed: None,
         distributions: run
             .profile
             .config
@@ -90,14 +92,15 @@ pub(crate) struct SignedBy {
     pub(crate) fingerprint: String,
 }
 
-pub(crate) fn statement(
+/// What the provenance is made of.
+pub(crate) fn provenance(
     run: &Run,
     registry: &Registry,
     manifest: &Manifest,
     manifest_sha256: Sha256Digest,
     by: &SignedBy,
     now: Timestamp,
-) -> Result<Vec<u8>, PhaseError> {
+) -> Result<ProvenanceInputs, PhaseError> {
     let kind = run.profile.kind;
     let adapter = registry.find(kind).ok_or_else(|| {
         let detail = format!("no adapter of this process makes {kind}");
@@ -108,7 +111,7 @@ pub(crate) fn statement(
     sboms.extend(run.sboms_of.iter().cloned());
     sboms.sort_unstable();
     sboms.dedup();
-    ProvenanceInputs {
+    Ok(ProvenanceInputs {
         manifest_sha256,
         content_digest: manifest.content_digest,
         builder: match by.level {
@@ -131,12 +134,46 @@ pub(crate) fn statement(
         finished_at: now,
         watermark: run.watermark.unwrap_or(0),
         sources: run.sources.clone(),
+        sealing: sealing(run, manifest),
         base: run.base.clone(),
         policy_snapshot: run.policy_snapshot.clone(),
         sboms,
         key_id: by.key_id.clone(),
         key_fingerprint: by.fingerprint.clone(),
+    })
+}
+
+/// How files are sealed, as the provenance tells it.
+fn sealing(run: &Run, manifest: &Manifest) -> Option<SealingInputs> {
+    let how = match run.sealing.as_ref()? {
+        Sealing::Age { recipients } => json!({"mode": "age", "recipients": recipients}),
+        Sealing::AesGcm { key, wrapped } => {
+            json!({"key": key, "mode": "aes-gcm", "wrapped": wrapped})
+        }
+    };
+    let files = manifest.files.iter();
+    Some(SealingInputs {
+        how,
+        files: files.map(|file| (file.path.clone(), file.sha256)).collect(),
+    })
+}
+
+/// The document that tells, sealed, what everybody may not know.
+pub(crate) fn content(
+    provenance: &ProvenanceInputs,
+    manifest: &Manifest,
+) -> Result<Vec<u8>, PhaseError> {
+    let writing = |e| internal("writing the sealed document", e);
+    let parameters = match provenance.parameters() {
+        serde_json::Value::Object(parameters) => parameters.into_iter().collect(),
+        _ => BTreeMap::new(),
+    };
+    ContentDocument {
+        dependencies: provenance.dependencies().map_err(writing)?,
+        manifest: manifest.clone(),
+        parameters,
+        schema: CONTENT_SCHEMA.to_owned(),
     }
     .to_bytes()
-    .map_err(|e| internal("writing provenance.json", e))
+    .map_err(writing)
 }

@@ -94,7 +94,9 @@ async fn sealed_copy(
         let before = part.len();
         let sealed = match (&mut sealer, bytes.is_empty()) {
             (Some(sealer), false) => sealer.update(&bytes, &mut part),
-            (last, _) => last.take().map_or(Ok(()), |sealer| sealer.finish(&mut part)),
+            (last, _) => last
+                .take()
+                .map_or(Ok(()), |sealer| sealer.finish(&mut part)),
         };
         sealed.map_err(|error| internal("sealing the list of the tree", error))?;
         let stored = part.get(before..).unwrap_or_default();

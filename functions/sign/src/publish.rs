@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use export_adapter::Registry;
-use export_bundle::paths;
+use export_bundle::paths::{self, member_order};
+use export_bundle::payload::CONTENT;
 use export_lifecycle::{Held, PhaseError, transact};
 use export_model::{
     Distribution, DistributionStatus, ErrorCode, EventBody, ObjectKey, Part, Published, Run,
@@ -86,7 +87,22 @@ async fn write(
         fingerprint: public.fingerprint().to_string(),
     };
 
-    let manifest = documents::manifest(run, &files, &parts);
+    let now = ports.clock.now();
+    let whole = documents::manifest(run, &files, &parts);
+    let manifest = match &run.sealing {
+        None => whole.clone(),
+        Some(sealing) => {
+            let told = Sha256Digest::of(b"");
+            let told = documents::provenance(run, registry, &whole, told, &by, now)?;
+            let content = documents::content(&told, &whole)?;
+            let content = payload::document_file(making, CONTENT, content).await?;
+            let entry = &content.entry;
+            let named = (entry.path.clone(), entry.size, entry.sha256);
+            files.push(content);
+            whole.sealed(sealing.mode(), named)
+        }
+    };
+    files.sort_by(|a, b| member_order(&a.entry.path, &b.entry.path));
     let export_json = manifest
         .to_bytes()
         .map_err(|e| internal("writing export.json", e))?;
@@ -95,13 +111,14 @@ async fn write(
     let sigstore = bundle::message_bundle(&signature, &to_sign.sha256(), &public.fingerprint());
     let manifest_sha256 = Sha256Digest::of(&export_json);
 
-    let now = ports.clock.now();
-    let statement = documents::statement(run, registry, &manifest, manifest_sha256, &by, now)?;
+    let statement = documents::provenance(run, registry, &manifest, manifest_sha256, &by, now)?
+        .to_bytes()
+        .map_err(|e| internal("writing provenance.json", e))?;
     let to_sign = to_sign::statement_to_sign(&statement);
     let attestation = self::signature(ports, to_sign.bytes()).await?;
     let dsse = bundle::dsse_bundle(&statement, &attestation, &public.fingerprint());
 
-    let content_digest = manifest.content_digest;
+    let content_digest = whole.content_digest;
     // Each is durable when its call returns, which takes a while; together they take it once.
     let put = |path, bytes| document(ports, held, run, path, bytes);
     let signature = detached::write(&signature).into_bytes();

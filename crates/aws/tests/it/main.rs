@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // These are tests.
 
 mod cold;
+mod key_wrap;
 mod links;
 mod objects;
 mod proxy;

@@ -16,7 +16,7 @@ fn verifies(pem: &str, message: &[u8], signature: &[u8]) -> bool {
     key.verify(message, &signature).is_ok()
 }
 
-fn client(settings: &AwsSettings) -> aws_sdk_kms::Client {
+pub(crate) fn client(settings: &AwsSettings) -> aws_sdk_kms::Client {
     let config = aws_sdk_kms::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(settings.region.clone()))
@@ -27,7 +27,11 @@ fn client(settings: &AwsSettings) -> aws_sdk_kms::Client {
 }
 
 /// Makes a key; gives its id and ARN.
-async fn make(kms: &aws_sdk_kms::Client, spec: KeySpec, usage: KeyUsageType) -> (String, String) {
+pub(crate) async fn make(
+    kms: &aws_sdk_kms::Client,
+    spec: KeySpec,
+    usage: KeyUsageType,
+) -> (String, String) {
     let made = kms.create_key().key_spec(spec).key_usage(usage);
     let made = made.send().await.unwrap();
     let made = made.key_metadata().unwrap();
@@ -44,7 +48,7 @@ fn signer(settings: &AwsSettings, key: &str) -> KmsSigner {
 }
 
 /// Removes keys, as far as KMS ever does.
-async fn forget(kms: &aws_sdk_kms::Client, keys: &[String]) {
+pub(crate) async fn forget(kms: &aws_sdk_kms::Client, keys: &[String]) {
     for key in keys {
         let delete = kms.schedule_key_deletion().key_id(key);
         delete.pending_window_in_days(7).send().await.unwrap();

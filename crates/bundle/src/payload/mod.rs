@@ -6,6 +6,8 @@ pub mod inputs;
 pub mod quarantine;
 pub mod snapshot;
 
+/// Path of what everybody may not know, in sealed bundles, without what sealing appends.
+pub const CONTENT: &str = "payload/content.json";
 /// Path of the list of parts.
 pub const INPUTS: &str = "payload/inputs.jsonl.zst";
 /// Path of the list of quarantined records; only there when it has a line.

@@ -38,6 +38,8 @@ pub(super) struct Judgement {
     pub(super) manifest: Option<Manifest>,
     /// Who built it, where the provenance says so.
     pub(super) builder_id: Option<String>,
+    /// How it is sealed, as the provenance says.
+    pub(super) sealing: Option<serde_json::Value>,
 }
 
 /// The key that the signature documents name. Nobody vouches for it.
@@ -84,11 +86,16 @@ pub(super) fn judge(documents: &Documents, trust: &Trust, problems: &mut Problem
     if let Some(what) = manifest.as_ref().and_then(Manifest::inconsistency) {
         problems.add(ErrorCode::Altered, Some(MANIFEST), what);
     }
-    let builder_id = check_provenance(documents, export, manifest.as_ref(), problems);
+    let statement = check_provenance(documents, export, manifest.as_ref(), problems);
+    let (builder_id, sealing) = match statement {
+        Some(statement) => (Some(statement.builder_id), statement.sealing),
+        None => (None, None),
+    };
     Judgement {
         key: signed_by.or(named),
         manifest,
         builder_id,
+        sealing,
     }
 }
 
@@ -311,7 +318,7 @@ fn check_provenance(
     export: &[u8],
     manifest: Option<&Manifest>,
     problems: &mut Problems,
-) -> Option<String> {
+) -> Option<ProvenanceSummary> {
     let [_, _, _, provenance, envelope] = documents;
     let provenance = provenance.as_deref()?;
     // An envelope that was found bad says nothing of the statement beside it.
@@ -346,6 +353,11 @@ fn check_provenance(
             manifest.map(|manifest| manifest.content_digest),
         ),
     ];
+    // Whose files are sealed says nothing of their content.
+    let expected = match manifest {
+        Some(manifest) if manifest.sealed.is_some() => &expected[..1],
+        _ => &expected[..],
+    };
     let subjects_differ = statement.subjects.len() != expected.len()
         || expected
             .iter()
@@ -368,7 +380,7 @@ fn check_provenance(
             format!("it names no approval of tenant {}", shown(tenant)),
         );
     }
-    Some(statement.builder_id)
+    Some(statement)
 }
 
 /// A tenant whose evidence was exported by another one, without an approval.

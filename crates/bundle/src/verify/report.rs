@@ -59,8 +59,11 @@ pub struct Summary {
     pub by_tenant: BTreeMap<Tenant, u64>,
     /// Records that were left out, by code.
     pub quarantined: BTreeMap<String, u64>,
-    /// The content digest.
-    pub content_digest: Sha256Digest,
+    /// The content digest; none of a sealed bundle that was not opened.
+    pub content_digest: Option<Sha256Digest>,
+    /// How it is sealed, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
     /// Payload files.
     pub files: u64,
     /// Their stored bytes together.
@@ -84,7 +87,8 @@ impl Summary {
             by_kind: manifest.counts.by_kind.clone(),
             by_tenant: manifest.counts.by_tenant.clone(),
             quarantined: manifest.counts.quarantined.clone(),
-            content_digest: manifest.content_digest,
+            content_digest: manifest.sealed.is_none().then_some(manifest.content_digest),
+            sealed: manifest.sealed.as_ref().map(|sealed| sealed.mode.clone()),
             files: manifest.files.len() as u64,
             bytes: manifest.stored_bytes(),
             content_bytes: manifest.content_bytes(),
@@ -111,6 +115,8 @@ pub struct Report {
     pub problems_omitted: u64,
     /// Whether contents were looked into.
     pub deep: bool,
+    /// Whether it is sealed and every file of it was opened.
+    pub opened: bool,
     /// What of the contents was not checked because it would not fit in memory, and why.
     pub unchecked: Vec<String>,
 }
@@ -161,6 +167,7 @@ fn gravity(code: ErrorCode) -> usize {
         ErrorCode::BadSignature,
         ErrorCode::Altered,
         ErrorCode::Incomplete,
+        ErrorCode::WrongIdentity,
     ]
     .iter()
     .position(|known| *known == code)

@@ -19,10 +19,12 @@ fn trusting(key: &SigningKey) -> Trust {
 const PLAIN: VerifyOptions = VerifyOptions {
     deep: false,
     threads: 0,
+    keys: Keys(None),
 };
 const DEEP: VerifyOptions = VerifyOptions {
     deep: true,
     threads: 2,
+    keys: Keys(None),
 };
 
 fn check(members: &[Member], key: &SigningKey, options: &VerifyOptions) -> Report {

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use export_model::{ErrorCode, Sha256Digest};
+use export_sealing::{Keyring, OpenError, OpenErrorKind};
 use export_signing::Fingerprint;
 use sha2::{Digest, Sha256};
 
 use super::deep::DeepCheck;
 use super::documents::{DOCUMENT_LIMITS, Documents, judge};
+use super::opening::{Opening, SealedAs};
 use super::report::{Problems, Report, Summary, Verdict};
 use super::signed::SignedDocuments;
 use super::{Trust, VerifyOptions};
-use crate::manifest::Manifest;
+use crate::manifest::{ContentDocument, MAX_MANIFEST_BYTES, Manifest};
 use crate::paths::{DOCUMENTS, MANIFEST};
 
 /// What to do with a member.
@@ -44,6 +46,7 @@ enum Current {
         index: usize,
         sha: Sha256,
         size: u64,
+        opening: Option<Opening>,
     },
 }
 
@@ -63,8 +66,15 @@ pub struct Verifier {
     key: Option<Fingerprint>,
     builder_id: Option<String>,
     manifest: Option<Arc<Manifest>>,
+    /// What opens a sealed bundle, and its whole manifest once that was opened.
+    keyring: Option<Arc<Keyring>>,
+    inner: Option<Arc<Manifest>>,
+    /// Whether a file could not be opened.
+    unopened: bool,
     seen: Vec<Seen>,
     next_file: usize,
+    /// Of a sealed bundle: which file tells what is in the others.
+    content: Option<usize>,
     current: Current,
     members: u64,
     /// Whether what follows cannot be told missing, because reading stopped before it.
@@ -78,7 +88,7 @@ impl Verifier {
     pub fn new(trust: &Trust, options: &VerifyOptions) -> Self {
         Self {
             trust: trust.clone(),
-            options: *options,
+            options: options.clone(),
             problems: Problems::default(),
             documents: Documents::default(),
             next_document: 0,
@@ -87,8 +97,12 @@ impl Verifier {
             key: None,
             builder_id: None,
             manifest: None,
+            keyring: None,
+            inner: None,
+            unopened: false,
             seen: Vec::new(),
             next_file: 0,
+            content: None,
             current: Current::Nothing,
             members: 0,
             stopped: false,
@@ -119,11 +133,31 @@ impl Verifier {
                     all.extend_from_slice(bytes);
                 }
             }
-            Current::File { sha, size, .. } => {
+            Current::File {
+                index,
+                sha,
+                size,
+                opening,
+            } => {
                 sha.update(bytes);
                 *size += bytes.len() as u64;
-                if let Some(deep) = &mut self.deep {
-                    deep.data(bytes);
+                let Some(opening) = opening else {
+                    if let Some(deep) = &mut self.deep {
+                        deep.data(bytes);
+                    }
+                    return;
+                };
+                let (index, failed) = (*index, opening.feed(bytes));
+                if self.content != Some(index) {
+                    if let Some(deep) = &mut self.deep {
+                        deep.data(&opening.out);
+                    }
+                    opening.out.clear();
+                } else if opening.out.len() > MAX_MANIFEST_BYTES {
+                    opening.out.truncate(MAX_MANIFEST_BYTES + 1);
+                }
+                if let Some(error) = failed {
+                    self.not_opened(index, &error);
                 }
             }
         }
@@ -138,9 +172,17 @@ impl Verifier {
                     *document = Some(bytes);
                 }
             }
-            Current::File { index, sha, size } => {
+            Current::File {
+                index,
+                sha,
+                size,
+                opening,
+            } => {
                 let digest = Sha256Digest(sha.finalize().into());
                 self.end_file(index, digest, size);
+                if let Some(opening) = opening {
+                    self.end_opening(index, opening);
+                }
                 if let Some(deep) = &mut self.deep {
                     deep.end();
                 }
@@ -181,12 +223,22 @@ impl Verifier {
         }
         self.report_missing();
         let mut unchecked = Vec::new();
-        if let (Some(deep), Some(manifest)) = (self.deep.take(), &self.manifest) {
+        let is_sealed = self.content.is_some();
+        let opened = is_sealed && self.inner.is_some() && !self.unopened;
+        if is_sealed && self.options.keys.0.is_none() && self.options.deep {
+            unchecked.push(
+                "the contents: they are sealed, and no identity was given to open them".to_owned(),
+            );
+        }
+        let contents = self.inner.as_ref().or(self.manifest.as_ref()).cloned();
+        if let (Some(deep), Some(manifest)) = (self.deep.take(), &contents) {
             let complete = self.seen.iter().all(|seen| *seen == Seen::Yes);
             let (found, not_checked) = deep.finish(manifest, complete);
-            unchecked = not_checked;
+            unchecked.extend(not_checked);
             for problem in found {
-                let file = problem.path.as_deref().and_then(|path| manifest.file(path));
+                let outer = self.manifest.as_ref();
+                let path = problem.path.as_deref();
+                let file = path.and_then(|path| outer?.file(path));
                 let seen = file.and_then(|(index, _)| self.seen.get(index));
                 // A file that is not the one that was signed has been named already.
                 if seen.is_none_or(|seen| *seen == Seen::Yes) {
@@ -204,12 +256,18 @@ impl Verifier {
             verdict,
             code,
             key: self.key,
-            summary: self
-                .manifest
-                .map(|manifest| Summary::new(&manifest, builder_id)),
+            summary: self.manifest.map(|manifest| {
+                let mut summary = Summary::new(&manifest, builder_id);
+                if let Some(inner) = &self.inner {
+                    summary.content_digest = Some(inner.content_digest);
+                    summary.content_bytes = inner.content_bytes();
+                }
+                summary
+            }),
             problems: self.problems.list,
             problems_omitted: self.problems.omitted,
             deep: self.options.deep,
+            opened,
             unchecked,
         }
     }
@@ -310,11 +368,15 @@ impl Verifier {
                 .add(ErrorCode::Altered, Some(path), "it is there twice");
             return self.pass_over(size);
         }
-        if index < self.next_file {
+        // What tells of the others comes before them, whatever its name.
+        let is_first = self.content == Some(index) && self.next_file == 0;
+        if index < self.next_file || self.content == Some(index) && !is_first {
             self.problems
                 .add(ErrorCode::Altered, Some(path), "it is out of order");
         }
-        self.next_file = self.next_file.max(index + 1);
+        if !is_first {
+            self.next_file = self.next_file.max(index + 1);
+        }
         self.mark(index, Seen::Yes);
         if size != file.size {
             self.altered(
@@ -323,13 +385,19 @@ impl Verifier {
             );
             return self.pass_over(size);
         }
+        let keys = self.keyring.as_ref().filter(|_| !self.unopened);
         self.current = Current::File {
             index,
             sha: Sha256::new(),
             size: 0,
+            opening: keys.map(|keys| Opening::new(keys, &file.path)),
         };
         if let Some(deep) = &mut self.deep {
-            deep.begin(index);
+            let inner = self.inner.as_ref();
+            let inner = inner.and_then(|inner| Some(inner.file(&file.path)?.0));
+            if let Some(index) = inner.or((self.content.is_none()).then_some(index)) {
+                deep.begin(index);
+            }
         }
         Flow::Read
     }
@@ -345,6 +413,56 @@ impl Verifier {
             let what = format!("its digest is {digest}, but {} was signed", file.sha256);
             self.altered(index, what);
         }
+    }
+
+    /// Ends the opening of a file; of the one that tells of the others, reads it.
+    fn end_opening(&mut self, index: usize, mut opening: Opening) {
+        if let Some(error) = opening.finish() {
+            self.not_opened(index, &error);
+            return;
+        }
+        if self.content != Some(index) {
+            if let Some(deep) = &mut self.deep {
+                deep.data(&opening.out);
+            }
+            return;
+        }
+        let Some(outer) = self.manifest.clone().filter(|_| !self.unopened) else {
+            return;
+        };
+        match ContentDocument::parse(&opening.out, &outer) {
+            Ok(document) => {
+                let inner = Arc::new(document.manifest);
+                if self.options.deep {
+                    self.deep = Some(DeepCheck::new(&inner, self.options.threads));
+                }
+                self.inner = Some(inner);
+            }
+            Err(what) => self.altered(index, what),
+        }
+    }
+
+    /// Notes that a file does not open; of several that none of the keys opens, the first is named.
+    fn not_opened(&mut self, index: usize, error: &OpenError) {
+        let path = self
+            .manifest
+            .as_ref()
+            .and_then(|manifest| manifest.files.get(index));
+        let path = path.map(|file| file.path.clone());
+        let code = if matches!(
+            error.kind,
+            OpenErrorKind::NoKey { .. } | OpenErrorKind::WrongKey { .. }
+        ) {
+            ErrorCode::WrongIdentity
+        } else {
+            ErrorCode::Altered
+        };
+        if !self.unopened {
+            let detail = format!("it does not open: {}", error.kind);
+            self.problems.add(code, path.as_deref(), detail);
+        }
+        self.unopened = true;
+        self.deep = None;
     }
 
     fn altered(&mut self, index: usize, what: String) {
@@ -379,10 +497,36 @@ impl Verifier {
         if let Some(manifest) = judgement.manifest {
             let manifest = Arc::new(manifest);
             self.seen = vec![Seen::No; manifest.files.len()];
-            if self.options.deep {
+            if let Some(sealed) = &manifest.sealed {
+                self.content = manifest.file(&sealed.content).map(|(index, _)| index);
+                self.keyring = self.keyring(&manifest, judgement.sealing);
+                self.unopened = self.keyring.is_none();
+            } else if self.options.deep {
                 self.deep = Some(DeepCheck::new(&manifest, self.options.threads));
             }
             self.manifest = Some(manifest);
+        }
+    }
+
+    /// The keys that may open the bundle.
+    fn keyring(
+        &mut self,
+        manifest: &Manifest,
+        how: Option<serde_json::Value>,
+    ) -> Option<Arc<Keyring>> {
+        let keys = self.options.keys.0.clone()?;
+        let sealed = SealedAs {
+            mode: manifest.sealed.as_ref()?.mode.clone(),
+            run: manifest.run.id.clone(),
+            tenant: manifest.run.tenant.clone(),
+            how: how.unwrap_or_default(),
+        };
+        match keys.keyring(&sealed) {
+            Ok(keyring) => Some(Arc::new(keyring)),
+            Err(what) => {
+                self.problems.add(ErrorCode::WrongIdentity, None, what);
+                None
+            }
         }
     }
 

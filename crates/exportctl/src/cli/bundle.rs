@@ -11,6 +11,10 @@ pub(crate) struct VerifyArgs {
     /// The signer's public key, PEM [default: the keys that the home trusts]
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+    /// Of a sealed bundle: an age identity, a key-encryption key, or a key file that `seal rewrap` made
+    /// (repeat for more). Without any, stored bytes and signatures are checked
+    #[arg(long = "identity", value_name = "FILE")]
+    pub(crate) identities: Vec<PathBuf>,
     /// Check the contents too: every record, line and input hash
     #[arg(long)]
     pub(crate) deep: bool,

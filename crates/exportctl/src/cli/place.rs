@@ -1,6 +1,6 @@
 //! Which commands work on a home, which at a service, and which on files only.
 
-use super::{ApprovalCommand, Command, KeysCommand, RunsCommand};
+use super::{ApprovalCommand, Command, KeysCommand, RunsCommand, SealCommand};
 
 /// Where a command works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,7 @@ impl Command {
             | Self::Dlq(_)
             | Self::Serve(_)
             | Self::Approval(ApprovalCommand::Trust { .. })
+            | Self::Seal(SealCommand::Allow { .. } | SealCommand::Keygen { .. })
             | Self::Runs(RunsCommand::Resume { .. })
             | Self::Keys(
                 KeysCommand::Show | KeysCommand::Generate { .. } | KeysCommand::Trust { .. },
@@ -42,6 +43,7 @@ impl Command {
             | Self::Diff(_)
             | Self::Bundle(_)
             | Self::Mirror(_)
+            | Self::Seal(SealCommand::Identity { .. } | SealCommand::Rewrap(_))
             | Self::Approval(ApprovalCommand::Create(_))
             | Self::Docs { .. } => Place::Offline,
         }

@@ -126,7 +126,11 @@ fn tell(output: &Output, bundle: &Path, inspection: &Inspection, content: Option
     }
     add("content", size(summary.content_bytes));
     add("stored", size(summary.bytes));
-    add("content digest", summary.content_digest.to_string());
+    match (&summary.content_digest, &summary.sealed) {
+        (Some(digest), _) => add("content digest", digest.to_string()),
+        (None, Some(mode)) => add("sealed", mode.clone()),
+        (None, None) => {}
+    }
     if let Some(builder) = &summary.builder_id {
         add("built by", builder.clone());
     }

@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
+use export_bundle::verify::Unseal;
 use export_host::SystemClock;
 use export_model::ErrorCode;
 use export_ports::Clock as _;
-use export_replica::{
-    Applied, Entry, Error, Link, Options, Plain, Status, Verified, VerifyOptions,
-};
+use export_replica::{Applied, Entry, Error, Link, Options, Status, Verified, VerifyOptions};
 use serde_json::json;
 
+use super::opening;
 use super::verify::{open, trust};
 use crate::cli::{MirrorApplyArgs, MirrorCommand, MirrorDir, MirrorVerifyArgs};
 use crate::failure::Failed;
@@ -44,6 +44,7 @@ fn apply(settings: &Settings, output: &Output, args: &MirrorApplyArgs) -> Result
     if args.key.is_some() && !args.repin {
         held_to(&args.to, &keys)?;
     }
+    let unseal = opening::keys(&args.identities)?;
     let holder = format!("process {} of {}", std::process::id(), user());
     let progress = Documents::new(output, "applying");
     let observe = |step| progress.show(step);
@@ -56,7 +57,7 @@ fn apply(settings: &Settings, output: &Output, args: &MirrorApplyArgs) -> Result
         holder: &holder,
         indexes: None,
         threads: threads(),
-        opener: &Plain,
+        unseal: unseal.0.as_ref().map(|keys| &**keys as &dyn Unseal),
         observe: Some(&observe),
     };
     let outcome = export_replica::apply(open(&args.bundle)?, &args.to, &options);

@@ -13,11 +13,13 @@ mod layer;
 mod ledger;
 mod maven_index;
 mod mirror;
+pub(crate) mod opening;
 mod parts;
 mod profile;
 pub(crate) mod run;
 mod runs;
 mod schedule;
+mod seal;
 mod selecting;
 pub(crate) mod shown;
 #[cfg(feature = "stack")]
@@ -79,6 +81,7 @@ pub(crate) async fn execute(
         Command::Unpack(args) => verify::unpack(settings, output, &args),
         Command::Keys(command) => keys::execute(settings, output, command).await,
         Command::Approval(command) => approval::execute(settings, output, command).await,
+        Command::Seal(command) => seal::execute(settings, output, command),
         Command::Serve(args) => crate::serve::execute(settings, output, *args).await,
         Command::Adapters => adapters::execute(settings, output).await,
         Command::Login(args) => remote::login(&settings.required_server()?, output, &args).await,

@@ -7,12 +7,13 @@ use std::path::Path;
 
 use export_bundle::unpack::UnpackError;
 use export_bundle::verify::{
-    Report, Trust, Verdict, VerifyError, VerifyOptions, verify_archive, verify_folder,
+    Keys, Report, Trust, Verdict, VerifyError, VerifyOptions, verify_archive, verify_folder,
 };
 use export_model::ErrorCode;
 use export_signing::PublicKey;
 use serde_json::json;
 
+use super::opening::keys;
 use super::{is_standard_input, layer};
 use crate::cli::{UnpackArgs, VerifyArgs};
 use crate::failure::Failed;
@@ -32,6 +33,7 @@ pub(super) fn verify(
     let options = VerifyOptions {
         deep: args.deep,
         threads,
+        keys: keys(&args.identities)?,
     };
     let report = if !is_standard_input(&args.bundle) && args.bundle.is_dir() {
         verify_folder(&args.bundle, &trust, &options)
@@ -51,6 +53,7 @@ pub(super) fn unpack(
     let options = VerifyOptions {
         deep: false,
         threads: 1,
+        keys: Keys(None),
     };
     // A layer is taken out of a bundle that was verified as a whole, never out of a stream that may
     // yet turn out to be another.
@@ -197,7 +200,16 @@ fn tell(output: &Output, bundle: &Path, report: &Report) -> u8 {
             "files",
             format!("{} ({})", summary.files, size(summary.bytes)),
         );
-        add("content digest", summary.content_digest.to_string());
+        if let Some(digest) = &summary.content_digest {
+            add("content digest", digest.to_string());
+        }
+        if let Some(mode) = &summary.sealed {
+            let how = match report.opened {
+                true => "every file was opened",
+                false => "stored bytes verified; --identity opens them",
+            };
+            add("sealed", format!("{mode}: {how}"));
+        }
         if let Some(builder) = &summary.builder_id {
             add("built by", builder.clone());
         }

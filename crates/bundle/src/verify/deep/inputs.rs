@@ -96,7 +96,7 @@ fn check_tree(manifest: &Manifest, chain: &mut Chain) -> Result<(), (&'static st
         return Ok(());
     };
     if section.base.is_some() {
-        return if tree.is_what_has_changed() {
+        return if tree.carries_what_has_changed() {
             Ok(())
         } else {
             let what = "its documents are not those that the layers carry";

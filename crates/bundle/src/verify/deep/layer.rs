@@ -213,7 +213,7 @@ impl Tree {
     }
 
     /// Whether the documents are those that the list of changes names.
-    pub(super) fn is_what_has_changed(self) -> bool {
+    pub(super) fn carries_what_has_changed(self) -> bool {
         self.rest.is_empty() && self.carried.finalize() == self.changed.finalize()
     }
 }

@@ -31,6 +31,7 @@ use self::pool::{Job, Shared};
 use super::report::Problem;
 use crate::frames::{FrameError, FrameSplitter};
 use crate::manifest::{Algorithm, FileEntry, Manifest};
+use crate::paths::unsealed_path;
 use crate::payload::{DELTA_CHANGES, INPUTS, POLICY_SNAPSHOT, QUARANTINE};
 
 /// The most bytes of the policy snapshot's document.
@@ -49,7 +50,7 @@ enum Role {
 
 impl Role {
     fn of(file: &FileEntry) -> Self {
-        match (file.path.as_str(), file.record_kind()) {
+        match (unsealed_path(&file.path), file.record_kind()) {
             (INPUTS, _) => Self::Inputs,
             (QUARANTINE, _) => Self::Quarantine,
             (DELTA_CHANGES, _) => Self::Changes,
@@ -158,7 +159,7 @@ impl DeepCheck {
                 index,
                 content: Box::new(GzipContent::new(file.content_size)),
             },
-            None if file.path == POLICY_SNAPSHOT => Feeding::Snapshot,
+            None if unsealed_path(&file.path) == POLICY_SNAPSHOT => Feeding::Snapshot,
             None => Feeding::Nothing,
         };
     }

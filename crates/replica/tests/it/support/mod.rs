@@ -11,9 +11,7 @@ use std::path::{Path, PathBuf};
 use export_mirror::listing::{manifest_file, manifest_path};
 use export_mirror::path::document;
 use export_model::{ErrorCode, Timestamp};
-use export_replica::{
-    Applied, Error, Options, Plain, Step, Verified, VerifyOptions, apply, verify,
-};
+use export_replica::{Applied, Error, Options, Step, Verified, VerifyOptions, apply, verify};
 use export_signing::{PublicKey, SigningKey};
 
 use bundle::{Export, indexes, listing};
@@ -97,7 +95,7 @@ pub(crate) fn options(keys: &[PublicKey]) -> Options<'_> {
         holder: "a test",
         indexes: None,
         threads: 2,
-        opener: &Plain,
+        unseal: None,
         observe: None,
     }
 }

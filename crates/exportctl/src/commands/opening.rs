@@ -1,0 +1,142 @@
+//! What sealed bundles are opened with: identities, key-encryption keys, and key files that were made
+//! when keys were rotated.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use export_bundle::verify::{Keys, SealedAs, Unseal};
+use export_model::ErrorCode;
+use export_sealing::{
+    Context, DataKey, FileKeys, Identity, KekFile, KeyFile, KeyWrap as _, Keyring,
+    MAX_FILE_KEYS_BYTES, WrappedKey,
+};
+use futures_util::FutureExt as _;
+use serde::Deserialize as _;
+
+use crate::failure::Failed;
+
+/// The keys in the files that were named; none where none were.
+pub(super) fn keys(files: &[PathBuf]) -> Result<Keys, Failed> {
+    Ok(Keys(match held(files)? {
+        Some(held) => Some(Arc::new(held)),
+        None => None,
+    }))
+}
+
+/// Everything in the files that were named.
+pub(super) fn held(files: &[PathBuf]) -> Result<Option<Held>, Failed> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let mut held = Held::default();
+    for path in files {
+        held.read(path)?;
+    }
+    Ok(Some(held))
+}
+
+/// Identities and keys of whoever reads.
+#[derive(Default)]
+pub(super) struct Held {
+    identities: Vec<Identity>,
+    keks: Vec<KekFile>,
+    key_files: Vec<KeyFile>,
+    /// Lists of file keys, still sealed.
+    file_keys: Vec<Vec<u8>>,
+}
+
+impl Held {
+    fn read(&mut self, path: &Path) -> Result<(), Failed> {
+        let mut bytes = Vec::new();
+        let most = MAX_FILE_KEYS_BYTES as u64 + 1;
+        File::open(path)
+            .and_then(|file| file.take(most).read_to_end(&mut bytes))
+            .map_err(|e| Failed::read(path, &e))?;
+        let refused = |why: String| {
+            let detail = format!("{}: {why}", path.display());
+            Failed::new(ErrorCode::KeyUnreadable, detail)
+        };
+        if bytes.starts_with(b"age-encryption.org/") {
+            self.file_keys.push(bytes);
+        } else if bytes.starts_with(b"{") {
+            let file = KeyFile::from_json(&bytes).map_err(|e| refused(e.to_string()))?;
+            self.key_files.push(file);
+        } else if bytes.windows(18).any(|at| at == b"EXPORT-CENTER-KEK-") {
+            let key = KekFile::parse(&bytes).map_err(|e| refused(e.to_string()))?;
+            self.keks.push(key);
+        } else {
+            let found = Identity::parse_file(&bytes).map_err(|e| refused(e.to_string()))?;
+            self.identities.extend(found);
+        }
+        Ok(())
+    }
+
+    /// The data key of a run, of one of its wrapped forms.
+    pub(super) fn data_key(&self, sealed: &SealedAs) -> Result<DataKey, String> {
+        let context = context(sealed);
+        let signed = sealed.how.get("wrapped").map(WrappedKey::deserialize);
+        let signed = signed
+            .transpose()
+            .map_err(|_| "its provenance has a wrapped key that cannot be read".to_owned())?;
+        let rotated = self.key_files.iter().filter(|file| file.context == context);
+        let forms: Vec<_> = signed
+            .iter()
+            .chain(rotated.flat_map(|file| &file.keys))
+            .collect();
+        let mut why = None;
+        for kek in &self.keks {
+            for wrapped in forms.iter().filter(|wrapped| kek.may_unwrap(wrapped)) {
+                // A key in a file waits for nobody.
+                match kek.unwrap(wrapped, &context).now_or_never() {
+                    Some(Ok(key)) => return Ok(key),
+                    Some(Err(error)) => why = Some(error.to_string()),
+                    None => {}
+                }
+            }
+        }
+        Err(why.unwrap_or_else(|| {
+            let named: Vec<_> = forms
+                .iter()
+                .map(|form| format!("{} {}", form.provider, form.key_id))
+                .collect();
+            format!(
+                "its data key is wrapped by {}, and none of the keys that were given unwraps it",
+                named.join(", ")
+            )
+        }))
+    }
+}
+
+/// What the keys of a bundle belong to.
+pub(super) fn context(sealed: &SealedAs) -> Context {
+    Context {
+        run: sealed.run.clone(),
+        tenant: sealed.tenant.clone(),
+    }
+}
+
+impl Unseal for Held {
+    fn keyring(&self, sealed: &SealedAs) -> Result<Keyring, String> {
+        if sealed.mode == "aes-gcm" {
+            return Ok(Keyring::new().with_data_key(self.data_key(sealed)?));
+        }
+        let identities = || Keyring::new().with_identities(self.identities.iter().cloned());
+        let mut keyring = identities();
+        let opening = Arc::new(identities());
+        for list in &self.file_keys {
+            let keys = FileKeys::open(list, &opening).map_err(|error| {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                format!("{error}: {}", cause.unwrap_or_default())
+            })?;
+            if *keys.context() == context(sealed) {
+                keyring = keyring.with_file_keys(keys);
+            }
+        }
+        if keyring.is_empty() {
+            return Err("it is sealed with age, and no identity was given".to_owned());
+        }
+        Ok(keyring)
+    }
+}
