@@ -2,7 +2,7 @@ use export_signing::SigningKey;
 
 use super::*;
 use crate::test_support::{Sample, archive};
-use crate::verify::verify_folder;
+use crate::verify::{Keys, verify_folder};
 
 const OPTIONS: VerifyOptions = VerifyOptions {
     deep: false,
