@@ -31,14 +31,18 @@ pub static HEAVY: Evidence = Evidence::new(heavy);
 
 /// What changes: `acme` has eight advisories, one after the other, then second revisions of three of them
 /// and two more. So a mirror as of watermark [`BEFORE_CHANGES`] and one as of now differ in eight places.
-pub static CHANGING: Evidence = Evidence::new(changing);
+pub static CHANGING: Evidence = Evidence::in_batches(changing, FIRST);
 
 /// The watermark at which [`CHANGING`] has changed nothing yet.
-pub const BEFORE_CHANGES: u64 = 8;
+pub const BEFORE_CHANGES: u64 = FIRST as u64;
+/// How many records there are until then.
+const FIRST: usize = 8;
 
 /// A home's evidence, and the key that every world signs with.
 pub struct Evidence {
     fill: fn(&Tenant) -> Result<Vec<Vec<u8>>>,
+    /// How many records are appended at once; those of one batch have no order of time.
+    batch: usize,
     made: OnceLock<Result<Made, String>>,
 }
 
@@ -49,8 +53,13 @@ struct Made {
 
 impl Evidence {
     const fn new(fill: fn(&Tenant) -> Result<Vec<Vec<u8>>>) -> Self {
+        Self::in_batches(fill, usize::MAX)
+    }
+
+    const fn in_batches(fill: fn(&Tenant) -> Result<Vec<Vec<u8>>>, batch: usize) -> Self {
         Self {
             fill,
+            batch,
             made: OnceLock::new(),
         }
     }
@@ -64,8 +73,8 @@ impl Evidence {
             .made
             .get_or_init(|| {
                 // A runtime of its own: the caller may be inside one.
-                let fill = self.fill;
-                let making = std::thread::spawn(move || make(fill));
+                let (fill, batch) = (self.fill, self.batch);
+                let making = std::thread::spawn(move || make(fill, batch));
                 let outcome = making.join().map_err(|_| "it panicked".to_owned())?;
                 outcome.map_err(|error| format!("{error:#}"))
             })
@@ -92,7 +101,7 @@ pub(crate) fn scratch() -> PathBuf {
     }
 }
 
-fn make(fill: fn(&Tenant) -> Result<Vec<Vec<u8>>>) -> Result<Made> {
+fn make(fill: fn(&Tenant) -> Result<Vec<Vec<u8>>>, batch: usize) -> Result<Made> {
     let folder = tempfile::Builder::new()
         .prefix("export-evidence-")
         .tempdir_in(scratch())?;
@@ -100,7 +109,7 @@ fn make(fill: fn(&Tenant) -> Result<Vec<Vec<u8>>>) -> Result<Made> {
     let signer: Arc<dyn Signer> = {
         let home = Home::open(folder.path())?;
         let signer: Arc<dyn Signer> = Arc::new(FileSigner::open(&home.keys(), None)?);
-        runtime.block_on(fill_home(&home, &signer, fill))?;
+        runtime.block_on(fill_home(&home, &signer, fill, batch))?;
         signer
     };
     Ok(Made { folder, signer })
@@ -110,6 +119,7 @@ async fn fill_home(
     home: &Home,
     signer: &Arc<dyn Signer>,
     fill: fn(&Tenant) -> Result<Vec<Vec<u8>>>,
+    batch: usize,
 ) -> Result<()> {
     let ports = home.ports(Arc::clone(signer));
     for name in ["acme", "globex"] {
@@ -124,7 +134,10 @@ async fn fill_home(
                 Err(refusal) => return Err(anyhow!("a record was refused: {refusal:?}")),
             }
         }
-        home.ledger().append(records, ports.clock.now()).await?;
+        for some in records.chunks(batch) {
+            let now = ports.clock.now();
+            home.ledger().append(some.to_vec(), now).await?;
+        }
         for (name, kind, kinds, records_per_part) in [
             ("small", ProfileKind::JsonPolicy, None, 1),
             ("other", ProfileKind::JsonRaw, None, 50_000),
@@ -215,7 +228,7 @@ fn heavy(tenant: &Tenant) -> Result<Vec<Vec<u8>>> {
 }
 
 fn changing(tenant: &Tenant) -> Result<Vec<Vec<u8>>> {
-    let first = (0..8).map(|number| (number, "2026-10-01T00:00:00Z"));
+    let first = (0..FIRST).map(|number| (number, "2026-10-01T00:00:00Z"));
     let second = [0, 3, 7, 8, 9].map(|number| (number, "2026-10-02T00:00:00Z"));
     first
         .chain(second)

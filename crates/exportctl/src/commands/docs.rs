@@ -75,7 +75,8 @@ fn errors() -> String {
          | 19 | mirror: a replay, it was applied before |\n\
          | 20 | mirror: a rollback, older than what is there |\n\
          | 21 | mirror: of another mirror |\n\
-         | 22 | mirror: its tree was edited |\n",
+         | 22 | mirror: its tree was edited |\n\
+         | 23 | sealed, and nothing that was given opens it |\n",
     );
     text
 }

@@ -488,3 +488,40 @@ fn a_bundle_is_carried_in_parts() {
     assert!(fs::read(&out).unwrap() == fs::read(&bundle).unwrap());
     assert!(Path::new(&out).is_file());
 }
+
+#[test]
+fn a_sealed_mirror_is_applied_by_whoever_has_an_identity() {
+    let world = World::new();
+    world.import("one.jsonl", lines("acme", 30));
+    let identity = world.path("identity.txt");
+    let identity = identity.to_str().unwrap();
+    let made = world.json(["seal", "identity", "--out", identity]);
+    let recipient = made["recipient"].as_str().unwrap();
+    world.json(["seal", "allow", "acme", "--recipient", recipient]);
+    let sealed = ["--encrypt-to", recipient];
+    let (full, _) = world.export("mirror:full", &sealed);
+    let site = Site::new(&world, "site");
+    let said = site.refuses(&nth_export(&world, 1), &[], "ERR_WRONG_IDENTITY");
+    assert!(said.contains("sealed"), "{said}");
+    let opened = ["--identity", identity];
+    let ran = site.try_apply(&nth_export(&world, 1), &opened);
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+
+    world.import(
+        "two.jsonl",
+        about("EX-A", "2026-10-02T00:00:00Z", "pkg:npm/a"),
+    );
+    let base = full["run_id"].as_str().unwrap();
+    world.export("mirror:delta", &[&sealed[..], &["--base", base]].concat());
+    site.refuses(&nth_export(&world, 2), &[], "ERR_WRONG_IDENTITY");
+    let ran = site.try_apply(&nth_export(&world, 2), &opened);
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    let ran = site.try_apply(&nth_export(&world, 2), &opened);
+    assert_eq!(ran.value()["error_code"], "ERR_MIRROR_REPLAY");
+    assert_eq!(site.verify().code, 0);
+    assert_eq!(site.log().len(), 2);
+    world.export("mirror:full", &[]);
+    let fresh = Site::new(&world, "fresh");
+    fresh.apply(&nth_export(&world, 3));
+    assert_same_tree(&site.tree(), &fresh.tree(), "in clear");
+}

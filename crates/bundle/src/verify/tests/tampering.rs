@@ -337,7 +337,11 @@ proptest! {
                 bad[at] ^= bits;
             }
             prop_assume!(bad != *good);
-            let options = VerifyOptions { deep, threads: 2, keys: Keys(None) };
+            let options = VerifyOptions {
+                deep,
+                threads: 2,
+                keys: Keys::default(),
+            };
             let report = verify_archive(bad.as_slice(), &trusting(key), &options).unwrap();
             prop_assert_eq!(report.verdict, Verdict::Failed);
             prop_assert!(report.code.is_some() && !report.problems.is_empty());
@@ -354,7 +358,11 @@ proptest! {
             };
         }
         SAMPLE.with(|(key, good)| {
-            let options = VerifyOptions { deep, threads: 2, keys: Keys(None) };
+            let options = VerifyOptions {
+                deep,
+                threads: 2,
+                keys: Keys::default(),
+            };
             let cut = &good[..place.index(good.len())];
             let report = verify_archive(cut, &trusting(key), &options).unwrap();
             prop_assert_eq!(report.verdict, Verdict::Failed);
