@@ -27,6 +27,8 @@ fn a_configuration_never_changes_it_gets_a_new_revision() {
         "json:policy@1",
         "trivy:db@1",
         "trivy:java-db@1",
+        "mirror:full@1",
+        "mirror:delta@1",
     ];
     assert_eq!(listed(&world), builtin);
     let made = create(
