@@ -7,7 +7,7 @@ use crate::verify::{Keys, verify_folder};
 const OPTIONS: VerifyOptions = VerifyOptions {
     deep: false,
     threads: 0,
-    keys: Keys(None),
+    keys: crate::verify::Keys(None),
 };
 
 fn entries(folder: &Path) -> usize {

@@ -1,5 +1,6 @@
 //! Profiles: built-in ones, and variants of them that a tenant makes.
 
+use export_lifecycle::check_encryption;
 use export_model::{ErrorCode, FieldError, Profile, ProfileConfig, ProfileKind, Tenant};
 use export_ports::{Ports, Row, Transaction};
 use schemars::JsonSchema;
@@ -83,6 +84,7 @@ pub async fn create_profile(
     if !errors.is_empty() {
         return Err(ApiError::invalid(errors));
     }
+    check_encryption(ports, tenant, &new.config.encryption).await?;
     let profile = Profile {
         tenant: tenant.clone(),
         name: new.name,
@@ -187,6 +189,9 @@ pub async fn update_profile(
         }
         if !errors.is_empty() {
             return Err(ApiError::invalid(errors));
+        }
+        if config.is_some() {
+            check_encryption(ports, tenant, &profile.config.encryption).await?;
         }
         transaction = transaction.put(Row::Profile(profile.clone()));
         match ports.state.commit(transaction).await {

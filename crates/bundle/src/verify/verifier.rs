@@ -46,7 +46,7 @@ enum Current {
         index: usize,
         sha: Sha256,
         size: u64,
-        opening: Option<Opening>,
+        opening: Option<Box<Opening>>,
     },
 }
 
@@ -181,7 +181,7 @@ impl Verifier {
                 let digest = Sha256Digest(sha.finalize().into());
                 self.end_file(index, digest, size);
                 if let Some(opening) = opening {
-                    self.end_opening(index, opening);
+                    self.end_opening(index, *opening);
                 }
                 if let Some(deep) = &mut self.deep {
                     deep.end();
@@ -390,7 +390,7 @@ impl Verifier {
             index,
             sha: Sha256::new(),
             size: 0,
-            opening: keys.map(|keys| Opening::new(keys, &file.path)),
+            opening: keys.map(|keys| Box::new(Opening::new(keys, &file.path))),
         };
         if let Some(deep) = &mut self.deep {
             let inner = self.inner.as_ref();

@@ -31,6 +31,10 @@ pub(crate) struct UnpackArgs {
     /// the one that is there: `db/` of trivy:db, `java-db/` of trivy:java-db
     #[arg(long, value_name = "DIR")]
     pub(crate) trivy_cache: Option<PathBuf>,
+    /// Open a sealed bundle: an age identity, a key-encryption key, or a key file that `seal rewrap` made
+    /// (repeat for more). Without any, sealed files are unpacked as they are
+    #[arg(long = "identity", value_name = "FILE")]
+    pub(crate) identities: Vec<PathBuf>,
     /// Unpack although there is no key to verify with; what is altered is refused all the same
     #[arg(long)]
     pub(crate) allow_unverified: bool,

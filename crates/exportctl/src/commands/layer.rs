@@ -60,6 +60,15 @@ pub(super) fn lay_out(
         return Err(no_layer(bundle, kind));
     };
     let stored = folder.join(path);
+    if !stored.exists()
+        && report
+            .summary
+            .as_ref()
+            .is_some_and(|summary| summary.sealed.is_some())
+    {
+        let detail = format!("{} is sealed; open it with --identity", bundle.display());
+        return Err(Failed::new(ErrorCode::WrongIdentity, detail));
+    }
     let file = File::open(&stored).map_err(|e| Failed::read(&stored, &e))?;
     let unpacked = unpack(layer, file, cache, UnpackLimits::default()).map_err(failed)?;
     Ok(unpacked.database)

@@ -44,7 +44,7 @@ fn apply(settings: &Settings, output: &Output, args: &MirrorApplyArgs) -> Result
     if args.key.is_some() && !args.repin {
         held_to(&args.to, &keys)?;
     }
-    let unseal = opening::keys(&args.identities)?;
+    let held = opening::held(&args.identities)?;
     let holder = format!("process {} of {}", std::process::id(), user());
     let progress = Documents::new(output, "applying");
     let observe = |step| progress.show(step);
@@ -57,7 +57,7 @@ fn apply(settings: &Settings, output: &Output, args: &MirrorApplyArgs) -> Result
         holder: &holder,
         indexes: None,
         threads: threads(),
-        unseal: unseal.0.as_ref().map(|keys| &**keys as &dyn Unseal),
+        unseal: held.as_ref().map(|held| held as &dyn Unseal),
         observe: Some(&observe),
     };
     let outcome = export_replica::apply(open(&args.bundle)?, &args.to, &options);

@@ -6,15 +6,18 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use export_bundle::inspect::{Inspection, inspect_folder};
+use export_bundle::paths::unsealed_path;
 use export_bundle::verify::{Keys, SealedAs, Unseal};
 use export_model::ErrorCode;
 use export_sealing::{
     Context, DataKey, FileKeys, Identity, KekFile, KeyFile, KeyWrap as _, Keyring,
-    MAX_FILE_KEYS_BYTES, WrappedKey,
+    MAX_FILE_KEYS_BYTES, OpenReader, WrappedKey,
 };
 use futures_util::FutureExt as _;
 use serde::Deserialize as _;
 
+use super::layer::unreadable;
 use crate::failure::Failed;
 
 /// The keys in the files that were named; none where none were.
@@ -107,6 +110,43 @@ impl Held {
             )
         }))
     }
+}
+
+/// Opens the sealed files of a bundle that was unpacked, and verified, to `folder`: each takes the
+/// place of its sealed form.
+pub(super) fn open_folder(folder: &Path, held: &Held) -> Result<(), Failed> {
+    let found = inspect_folder(folder).map_err(|e| unreadable(folder, &e))?;
+    let Some(sealed) = sealed_as(&found) else {
+        return Ok(());
+    };
+    let keys = held
+        .keyring(&sealed)
+        .map_err(|why| Failed::new(ErrorCode::WrongIdentity, why))?;
+    let keys = Arc::new(keys);
+    for file in &found.manifest.files {
+        let from = folder.join(&file.path);
+        let to = folder.join(unsealed_path(&file.path));
+        let stored = File::open(&from).map_err(|e| Failed::read(&from, &e))?;
+        let mut opened = OpenReader::new(stored, Arc::clone(&keys), file.path.as_str());
+        let mut out = File::create_new(&to).map_err(|e| Failed::write(&to, &e))?;
+        std::io::copy(&mut opened, &mut out).map_err(|e| {
+            let detail = format!("opening {}: {e}", from.display());
+            Failed::new(ErrorCode::Altered, detail)
+        })?;
+        std::fs::remove_file(&from).map_err(|e| Failed::write(&from, &e))?;
+    }
+    Ok(())
+}
+
+/// How a bundle says that it is sealed; none where it does not.
+pub(super) fn sealed_as(found: &Inspection) -> Option<SealedAs> {
+    let sealed = found.manifest.sealed.as_ref()?;
+    Some(SealedAs {
+        mode: sealed.mode.clone(),
+        run: found.manifest.run.id.clone(),
+        tenant: found.manifest.run.tenant.clone(),
+        how: found.sealing.clone().unwrap_or_default(),
+    })
 }
 
 /// What the keys of a bundle belong to.

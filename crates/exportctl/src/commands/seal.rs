@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use export_bundle::contents::read_archive;
-use export_bundle::verify::{SealedAs, Unseal as _};
+use export_bundle::verify::Unseal as _;
 use export_embedded::HomeSeals;
 use export_model::{ErrorCode, Tenant};
 use export_ports::PortError;
@@ -18,7 +18,7 @@ use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::layer::unreadable;
-use super::opening::{context, held};
+use super::opening::{context, held, sealed_as};
 use super::verify::open;
 use crate::cli::{RewrapArgs, SealCommand};
 use crate::failure::Failed;
@@ -129,7 +129,11 @@ fn rewrap(output: &Output, args: &RewrapArgs) -> Result<u8, Failed> {
     let Some(held) = held(&args.identities)? else {
         return Err(usage("--identity: name what opens the bundle now"));
     };
-    let sealed = sealed_as(&args.bundle)?;
+    // Nobody vouches for what it says here: what is wrapped anew does not open what it does not
+    // belong to.
+    let found = export_bundle::inspect::inspect_archive(open(&args.bundle)?)
+        .map_err(|e| unreadable(&args.bundle, &e))?;
+    let sealed = sealed_as(&found).ok_or_else(|| usage("the bundle is not sealed"))?;
     let (bytes, count) = if sealed.mode == "aes-gcm" {
         let Some(path) = &args.to_key else {
             return Err(usage(
@@ -183,23 +187,6 @@ fn rewrap(output: &Output, args: &RewrapArgs) -> Result<u8, Failed> {
     let value = json!({ "file": args.out, "keys": count, "mode": sealed.mode });
     output.result(&text, &value);
     Ok(0)
-}
-
-/// How a bundle says that it is sealed. Nobody vouches for it here: what is wrapped anew does not open
-/// what it does not belong to.
-fn sealed_as(bundle: &Path) -> Result<SealedAs, Failed> {
-    let found = export_bundle::inspect::inspect_archive(open(bundle)?)
-        .map_err(|e| unreadable(bundle, &e))?;
-    let Some(sealed) = &found.manifest.sealed else {
-        let detail = format!("{} is not sealed", bundle.display());
-        return Err(Failed::new(ErrorCode::Usage, detail));
-    };
-    Ok(SealedAs {
-        mode: sealed.mode.clone(),
-        run: found.manifest.run.id.clone(),
-        tenant: found.manifest.run.tenant.clone(),
-        how: found.sealing.unwrap_or_default(),
-    })
 }
 
 fn kek(path: &Path) -> Result<KekFile, Failed> {

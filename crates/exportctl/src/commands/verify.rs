@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use export_bundle::unpack::UnpackError;
 use export_bundle::verify::{
@@ -13,7 +14,7 @@ use export_model::ErrorCode;
 use export_signing::PublicKey;
 use serde_json::json;
 
-use super::opening::keys;
+use super::opening::{held, keys, open_folder};
 use super::{is_standard_input, layer};
 use crate::cli::{UnpackArgs, VerifyArgs};
 use crate::failure::Failed;
@@ -50,10 +51,11 @@ pub(super) fn unpack(
     args: &UnpackArgs,
 ) -> Result<u8, Failed> {
     let trust = trust(settings, args.key.as_deref())?;
+    let held = held(&args.identities)?.map(Arc::new);
     let options = VerifyOptions {
         deep: false,
         threads: 1,
-        keys: Keys(None),
+        keys: Keys(held.clone().map(|held| held as _)),
     };
     // A layer is taken out of a bundle that was verified as a whole, never out of a stream that may
     // yet turn out to be another.
@@ -75,6 +77,9 @@ pub(super) fn unpack(
     );
     match outcome {
         Ok(report) => {
+            if let Some(held) = &held {
+                open_folder(to, held)?;
+            }
             let laid_out = match &args.trivy_cache {
                 Some(cache) => Some(layer::lay_out(&args.bundle, to, &report, cache)?),
                 None => None,
@@ -213,8 +218,10 @@ fn tell(output: &Output, bundle: &Path, report: &Report) -> u8 {
         if let Some(builder) = &summary.builder_id {
             add("built by", builder.clone());
         }
-        let checked = match (report.verdict == Verdict::Verified, report.deep) {
+        let looked_into = report.deep && (summary.sealed.is_none() || report.opened);
+        let checked = match (report.verdict == Verdict::Verified, looked_into) {
             (true, true) => "signatures, digests, contents, guardrails, input hashes",
+            (true, false) if report.deep => "signatures and stored digests",
             (true, false) => "signatures and stored digests; --deep checks the contents too",
             (false, true) => "digests, contents, guardrails, input hashes; no signature",
             (false, false) => "stored digests; no signature",

@@ -27,6 +27,8 @@ use crate::find_run;
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const EXPORT_DIGEST: HeaderName = HeaderName::from_static("x-export-digest");
 const EXPORT_LENGTH: HeaderName = HeaderName::from_static("x-export-length");
+/// How a sealed bundle is sealed: `age` or `aes-gcm`.
+const EXPORT_ENCRYPTION: HeaderName = HeaderName::from_static("x-export-encryption");
 /// The digest of what was sent, in a trailer (RFC 9530 §2).
 const CONTENT_DIGEST: &str = "content-digest";
 
@@ -97,6 +99,9 @@ pub(super) async fn archive(
         response.headers_mut().insert(EXPORT_LENGTH, size);
         let digest = archive.sha256.to_string();
         put(&mut response, EXPORT_DIGEST, &digest);
+        if let Some(sealing) = &run.sealing {
+            put(&mut response, EXPORT_ENCRYPTION, sealing.mode());
+        }
     }
     Ok(response)
 }

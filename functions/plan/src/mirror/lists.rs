@@ -61,7 +61,7 @@ impl<'a> Lists<'a> {
 
     /// Makes it a delta from the tree that `base` lists; positions of each part's records go to
     /// `give`.
-    pub(super) fn from_base(
+    pub(super) fn beside(
         mut self,
         base: Pieces,
         changes: Framed<'a>,

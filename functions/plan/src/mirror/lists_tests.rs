@@ -122,7 +122,7 @@ fn planned(old: &State, new: &State, records: u64, page: usize, piece: usize) ->
     let lists = Lists::new(cutter, Framed::new(&pool, None, list_to));
     let base = Pieces::of(stored.chunks(piece).map(<[u8]>::to_vec).collect());
     let mut lists = lists
-        .from_base(base, Framed::new(&pool, None, changes_to), give)
+        .beside(base, Framed::new(&pool, None, changes_to), give)
         .unwrap();
     for kind in KINDS {
         lists.kind(kind).unwrap();
@@ -207,7 +207,7 @@ proptest! {
         let (give, _given) = mpsc::channel(64);
         let lists = Lists::new(Cutter::new(Kind::Advisory, 5, 1 << 30), Framed::new(&pool, None, to));
         let base = Pieces::of(vec![stored[..kept].to_vec()]);
-        let lists = lists.from_base(base, Framed::new(&pool, None, changes_to), give).unwrap();
+        let lists = lists.beside(base, Framed::new(&pool, None, changes_to), give).unwrap();
         let error = lists.finish().err();
         prop_assert!(
             matches!(&error, Some(PhaseError::Permanent { code: ErrorCode::Storage, .. })),

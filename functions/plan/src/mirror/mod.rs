@@ -107,7 +107,7 @@ impl Planning {
             let lists = match delta {
                 None => lists,
                 Some((pieces, frames, give)) => {
-                    lists.from_base(pieces, Framed::new(&pool, Some(level), frames), give)?
+                    lists.beside(pieces, Framed::new(&pool, Some(level), frames), give)?
                 }
             };
             list(lists, pages)

@@ -244,7 +244,7 @@ fn lines_may_cross_frames_and_be_longer_than_one() {
             &VerifyOptions {
                 deep: true,
                 threads,
-                keys: Keys::default(),
+                keys: Keys(None),
             },
         );
         assert_eq!(report.problems, []);

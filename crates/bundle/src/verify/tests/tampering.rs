@@ -337,11 +337,7 @@ proptest! {
                 bad[at] ^= bits;
             }
             prop_assume!(bad != *good);
-            let options = VerifyOptions {
-                deep,
-                threads: 2,
-                keys: Keys::default(),
-            };
+            let options = VerifyOptions { deep, threads: 2, keys: Keys(None) };
             let report = verify_archive(bad.as_slice(), &trusting(key), &options).unwrap();
             prop_assert_eq!(report.verdict, Verdict::Failed);
             prop_assert!(report.code.is_some() && !report.problems.is_empty());
@@ -358,11 +354,7 @@ proptest! {
             };
         }
         SAMPLE.with(|(key, good)| {
-            let options = VerifyOptions {
-                deep,
-                threads: 2,
-                keys: Keys::default(),
-            };
+            let options = VerifyOptions { deep, threads: 2, keys: Keys(None) };
             let cut = &good[..place.index(good.len())];
             let report = verify_archive(cut, &trusting(key), &options).unwrap();
             prop_assert_eq!(report.verdict, Verdict::Failed);

@@ -16,7 +16,7 @@ fn an_untouched_bundle_is_verified() {
             VerifyOptions {
                 deep: true,
                 threads: 1,
-                keys: Keys::default(),
+                keys: Keys(None),
             },
         ] {
             let report = check(&members, &key, &options);

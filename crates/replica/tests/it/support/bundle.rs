@@ -276,6 +276,7 @@ impl Export {
         };
         let name = self.profile.clone().unwrap_or_else(|| kind.to_string());
         let mut manifest = Manifest {
+            sealed: None,
             schema: SCHEMA.into(),
             run: RunSection {
                 id: run_id(self.number),
@@ -334,6 +335,7 @@ fn documents(manifest: &Manifest, key: &SigningKey) -> Vec<Member> {
     let export = manifest.to_bytes().unwrap();
     let fingerprint = key.public_key().fingerprint();
     let provenance = ProvenanceInputs {
+        sealing: None,
         manifest_sha256: Sha256Digest::of(&export),
         content_digest: manifest.content_digest,
         builder: Builder::KeyFile,
