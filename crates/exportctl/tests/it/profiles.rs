@@ -27,6 +27,8 @@ fn a_configuration_never_changes_it_gets_a_new_revision() {
         "json:policy@1",
         "trivy:db@1",
         "trivy:java-db@1",
+        "mirror:full@1",
+        "mirror:delta@1",
     ];
     assert_eq!(listed(&world), builtin);
     let made = create(
@@ -66,8 +68,8 @@ fn a_configuration_never_changes_it_gets_a_new_revision() {
         2,
         "the same again changes nothing"
     );
-    assert_eq!(listed(&world)[..4], builtin);
-    assert_eq!(listed(&world)[4..], ["mine@2"]);
+    assert_eq!(listed(&world)[..6], builtin);
+    assert_eq!(listed(&world)[6..], ["mine@2"]);
     let old = world.json(["profile", "show", "mine", "--revision", "1"]);
     assert_eq!(
         (&old["revision"], &old["config"]["records_per_part"]),
