@@ -43,6 +43,7 @@ else
 fi
 
 check tests/stack/same_content.py
+check tests/stack/sealed.py
 check tests/stack/weather.py
 check tests/stack/killed.py workers
 if [[ -x ${SECANTUSD:-} ]]; then

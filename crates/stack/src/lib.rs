@@ -14,5 +14,5 @@ mod settings;
 pub use backends::Backends;
 pub use chosen::DATABASE;
 pub use liveness::Presumed;
-pub use open::{database, names_any, open, validate, validate_whole};
+pub use open::{database, key_wrap, names_any, open, validate, validate_whole};
 pub use settings::{InvalidSettings, SETTINGS, Setting, Settings};

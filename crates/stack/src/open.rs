@@ -11,7 +11,7 @@ use export_ports::{
     BatchImporter, Clock, Evidence, Gate, Ids, Importer, LedgerWriter, Objects, PolicyEngine,
     PortError, PortErrorKind, Queue, Seals, Signer, State,
 };
-use export_sealing::HostSeals;
+use export_sealing::{HostSeals, KeyWrap};
 use mongodb::Database;
 
 use crate::Backends;
@@ -139,6 +139,24 @@ pub async fn open(
         importer,
         lease: chosen.lease,
     })
+}
+
+/// A key of KMS that wraps data keys, to open with what the services sealed. Asks nobody.
+///
+/// # Errors
+/// `Invalid` when `uri` is no key's, or a setting cannot be used.
+pub fn key_wrap(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    uri: &str,
+) -> Result<Arc<dyn KeyWrap>, PortError> {
+    let chosen = choose(settings, false)?;
+    let aws = LazyAws {
+        chosen: &chosen,
+        clock,
+        opened: OnceLock::new(),
+    };
+    Ok(Arc::new(aws.get()?.key_wrap(KmsKeyUri::parse(uri)?)))
 }
 
 /// The database of the settings, to be set up or filled; none where they name none.

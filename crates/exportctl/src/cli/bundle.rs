@@ -11,9 +11,10 @@ pub(crate) struct VerifyArgs {
     /// The signer's public key, PEM [default: the keys that the home trusts]
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
-    /// Of a sealed bundle: an age identity, a key-encryption key, or a key file that `seal rewrap` made
+    /// Of a sealed bundle: an age identity, a key-encryption key (a file, or `awskms:///…`), or a key
+    /// file that `seal rewrap` made
     /// (repeat for more). Without any, stored bytes and signatures are checked
-    #[arg(long = "identity", value_name = "FILE")]
+    #[arg(long = "identity", value_name = "FILE|KEY")]
     pub(crate) identities: Vec<PathBuf>,
     /// Check the contents too: every record, line and input hash
     #[arg(long)]
@@ -31,9 +32,10 @@ pub(crate) struct UnpackArgs {
     /// the one that is there: `db/` of trivy:db, `java-db/` of trivy:java-db
     #[arg(long, value_name = "DIR")]
     pub(crate) trivy_cache: Option<PathBuf>,
-    /// Open a sealed bundle: an age identity, a key-encryption key, or a key file that `seal rewrap` made
+    /// Open a sealed bundle: an age identity, a key-encryption key (a file, or `awskms:///…`), or a key
+    /// file that `seal rewrap` made
     /// (repeat for more). Without any, sealed files are unpacked as they are
-    #[arg(long = "identity", value_name = "FILE")]
+    #[arg(long = "identity", value_name = "FILE|KEY")]
     pub(crate) identities: Vec<PathBuf>,
     /// Unpack although there is no key to verify with; what is altered is refused all the same
     #[arg(long)]

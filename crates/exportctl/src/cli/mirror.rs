@@ -27,9 +27,10 @@ pub(crate) struct MirrorApplyArgs {
     /// the home trusts]
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
-    /// Of a sealed bundle: an age identity, a key-encryption key, or a key file that `seal rewrap` made
+    /// Of a sealed bundle: an age identity, a key-encryption key (a file, or `awskms:///…`), or a key
+    /// file that `seal rewrap` made
     /// (repeat for more)
-    #[arg(long = "identity", value_name = "FILE")]
+    #[arg(long = "identity", value_name = "FILE|KEY")]
     pub(crate) identities: Vec<PathBuf>,
     /// Hold to --key from here on, although another key signed what is there
     #[arg(long, requires = "key")]

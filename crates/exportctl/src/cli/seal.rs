@@ -38,7 +38,7 @@ pub(crate) struct RewrapArgs {
     /// The bundle: an archive
     pub(crate) bundle: PathBuf,
     /// An identity, a key-encryption key or a key file that opens it now (repeat for more)
-    #[arg(long = "identity", value_name = "FILE", required = true)]
+    #[arg(long = "identity", value_name = "FILE|KEY", required = true)]
     pub(crate) identities: Vec<PathBuf>,
     /// Of a bundle that is sealed with age: a recipient that is to open it (repeat for more)
     #[arg(
@@ -47,8 +47,9 @@ pub(crate) struct RewrapArgs {
         required_unless_present = "to_key"
     )]
     pub(crate) recipients: Vec<String>,
-    /// Of one that is sealed with AES-256-GCM: the file of a key-encryption key that is to open it
-    #[arg(long, value_name = "FILE", conflicts_with = "recipients")]
+    /// Of one that is sealed with AES-256-GCM: a key-encryption key that is to open it, a file or
+    /// `awskms:///…`
+    #[arg(long, value_name = "FILE|KEY", conflicts_with = "recipients")]
     pub(crate) to_key: Option<PathBuf>,
     /// Where to write the key file
     #[arg(long, value_name = "FILE")]

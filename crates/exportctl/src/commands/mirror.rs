@@ -44,7 +44,7 @@ fn apply(settings: &Settings, output: &Output, args: &MirrorApplyArgs) -> Result
     if args.key.is_some() && !args.repin {
         held_to(&args.to, &keys)?;
     }
-    let unseal = opening::keys(&args.identities)?;
+    let unseal = opening::keys(settings, &args.identities)?;
     let holder = format!("process {} of {}", std::process::id(), user());
     let progress = Documents::new(output, "applying");
     let observe = |step| progress.show(step);

@@ -11,31 +11,59 @@ use export_bundle::paths::unsealed_path;
 use export_bundle::verify::{Keys, SealedAs, Unseal};
 use export_model::ErrorCode;
 use export_sealing::{
-    Context, DataKey, FileKeys, Identity, KekFile, KeyFile, KeyWrap as _, Keyring,
-    MAX_FILE_KEYS_BYTES, OpenReader, WrappedKey,
+    Context, DataKey, FileKeys, Identity, KekFile, KeyFile, KeyWrap, Keyring, MAX_FILE_KEYS_BYTES,
+    OpenReader, WrappedKey,
 };
-use futures_util::FutureExt as _;
 use serde::Deserialize as _;
 
 use super::layer::unreadable;
 use crate::failure::Failed;
+use crate::settings::Settings;
 
 /// The keys in the files that were named; none where none were.
-pub(super) fn keys(files: &[PathBuf]) -> Result<Keys, Failed> {
-    Ok(Keys(match held(files)? {
+pub(super) fn keys(settings: &Settings, files: &[PathBuf]) -> Result<Keys, Failed> {
+    Ok(Keys(match held(settings, files)? {
         Some(held) => Some(Arc::new(held)),
         None => None,
     }))
 }
 
+/// How a key of KMS is named, in place of a file.
+const KMS: &str = "awskms://";
+
+/// A key of KMS, as the settings of the stack reach it.
+#[cfg(feature = "stack")]
+pub(super) fn kms(settings: &Settings, uri: &str) -> Result<Arc<dyn KeyWrap>, Failed> {
+    let clock: Arc<dyn export_ports::Clock> = Arc::new(export_host::SystemClock);
+    Ok(export_stack::key_wrap(settings.stack(), &clock, uri)?)
+}
+
+/// A key of KMS, which a program without the stack cannot ask.
+#[cfg(not(feature = "stack"))]
+pub(super) fn kms(_: &Settings, uri: &str) -> Result<Arc<dyn KeyWrap>, Failed> {
+    let detail = format!(
+        "{uri}: this program has no KMS; use one that was built with `--features stack`, or have the \
+         key wrapped anew for a file there (`exportctl seal rewrap`)"
+    );
+    Err(Failed::new(ErrorCode::Usage, detail))
+}
+
+/// Waits for what a key's keeper answers; a key in a file answers at once.
+pub(super) fn wait<T>(answer: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(answer))
+}
+
 /// Everything in the files that were named.
-pub(super) fn held(files: &[PathBuf]) -> Result<Option<Held>, Failed> {
+pub(super) fn held(settings: &Settings, files: &[PathBuf]) -> Result<Option<Held>, Failed> {
     if files.is_empty() {
         return Ok(None);
     }
     let mut held = Held::default();
     for path in files {
-        held.read(path)?;
+        match path.to_str().filter(|text| text.starts_with(KMS)) {
+            Some(uri) => held.keks.push(kms(settings, uri)?),
+            None => held.read(path)?,
+        }
     }
     Ok(Some(held))
 }
@@ -44,7 +72,7 @@ pub(super) fn held(files: &[PathBuf]) -> Result<Option<Held>, Failed> {
 #[derive(Default)]
 pub(super) struct Held {
     identities: Vec<Identity>,
-    keks: Vec<KekFile>,
+    keks: Vec<Arc<dyn KeyWrap>>,
     key_files: Vec<KeyFile>,
     /// Lists of file keys, still sealed.
     file_keys: Vec<Vec<u8>>,
@@ -68,7 +96,7 @@ impl Held {
             self.key_files.push(file);
         } else if bytes.windows(18).any(|at| at == b"EXPORT-CENTER-KEK-") {
             let key = KekFile::parse(&bytes).map_err(|e| refused(e.to_string()))?;
-            self.keks.push(key);
+            self.keks.push(Arc::new(key));
         } else {
             let found = Identity::parse_file(&bytes).map_err(|e| refused(e.to_string()))?;
             self.identities.extend(found);
@@ -91,11 +119,9 @@ impl Held {
         let mut why = None;
         for kek in &self.keks {
             for wrapped in forms.iter().filter(|wrapped| kek.may_unwrap(wrapped)) {
-                // A key in a file waits for nobody.
-                match kek.unwrap(wrapped, &context).now_or_never() {
-                    Some(Ok(key)) => return Ok(key),
-                    Some(Err(error)) => why = Some(error.to_string()),
-                    None => {}
+                match wait(kek.unwrap(wrapped, &context)) {
+                    Ok(key) => return Ok(key),
+                    Err(error) => why = Some(error.to_string()),
                 }
             }
         }

@@ -5,20 +5,18 @@ use std::io::{Read, Write as _};
 use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use export_bundle::contents::read_archive;
 use export_bundle::verify::Unseal as _;
 use export_embedded::HomeSeals;
 use export_model::{ErrorCode, Tenant};
 use export_ports::PortError;
-use export_sealing::{
-    FileKeys, Identity, KekFile, KeyFile, KeyWrap as _, Recipient, SealHost as _,
-};
-use futures_util::FutureExt as _;
+use export_sealing::{FileKeys, Identity, KekFile, KeyFile, KeyWrap, Recipient, SealHost as _};
 use serde_json::json;
 
 use super::layer::unreadable;
-use super::opening::{context, held, sealed_as};
+use super::opening::{context, held, kms, sealed_as, wait};
 use super::verify::open;
 use crate::cli::{RewrapArgs, SealCommand};
 use crate::failure::Failed;
@@ -41,7 +39,7 @@ pub(super) fn execute(
         } => allow(settings, output, &tenant, &recipients, &keys),
         SealCommand::Identity { out } => identity(output, &out),
         SealCommand::Keygen { name } => keygen(settings, output, &name),
-        SealCommand::Rewrap(args) => rewrap(output, &args),
+        SealCommand::Rewrap(args) => rewrap(settings, output, &args),
     }
 }
 
@@ -120,13 +118,13 @@ fn keygen(settings: &Settings, output: &Output, name: &str) -> Result<u8, Failed
     Ok(0)
 }
 
-fn rewrap(output: &Output, args: &RewrapArgs) -> Result<u8, Failed> {
+fn rewrap(settings: &Settings, output: &Output, args: &RewrapArgs) -> Result<u8, Failed> {
     let wrong = |why: String| {
         let detail = format!("{}: {why}", args.bundle.display());
         Failed::new(ErrorCode::WrongIdentity, detail)
     };
     let usage = |why: &str| Failed::new(ErrorCode::Usage, why.to_owned());
-    let Some(held) = held(&args.identities)? else {
+    let Some(held) = held(settings, &args.identities)? else {
         return Err(usage("--identity: name what opens the bundle now"));
     };
     // Nobody vouches for what it says here: what is wrapped anew does not open what it does not
@@ -140,13 +138,10 @@ fn rewrap(output: &Output, args: &RewrapArgs) -> Result<u8, Failed> {
                 "the bundle is sealed with AES-256-GCM: say --to-key FILE",
             ));
         };
-        let kek = kek(path)?;
+        let kek = kek(settings, path)?;
         let key = held.data_key(&sealed).map_err(wrong)?;
         let context = context(&sealed);
-        let wrapped = match kek.wrap(&key, &context).now_or_never() {
-            Some(wrapped) => wrapped.map_err(configuration)?,
-            None => return Err(usage("--to-key: it did not answer")),
-        };
+        let wrapped = wait(kek.wrap(&key, &context)).map_err(configuration)?;
         let file = KeyFile::new(context, vec![wrapped]);
         (file.to_json().map_err(|e| wrong(e.to_string()))?, 1)
     } else {
@@ -189,15 +184,19 @@ fn rewrap(output: &Output, args: &RewrapArgs) -> Result<u8, Failed> {
     Ok(0)
 }
 
-fn kek(path: &Path) -> Result<KekFile, Failed> {
+fn kek(settings: &Settings, path: &Path) -> Result<Arc<dyn KeyWrap>, Failed> {
+    if let Some(uri) = path.to_str().filter(|text| text.starts_with("awskms://")) {
+        return kms(settings, uri);
+    }
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_KEY).read_to_end(&mut bytes))
         .map_err(|e| Failed::read(path, &e))?;
-    KekFile::parse(&bytes).map_err(|e| {
+    let key = KekFile::parse(&bytes).map_err(|e| {
         let detail = format!("{}: {e}", path.display());
         Failed::new(ErrorCode::KeyUnreadable, detail)
-    })
+    })?;
+    Ok(Arc::new(key))
 }
 
 fn recipient(text: &str) -> Result<Recipient, Failed> {

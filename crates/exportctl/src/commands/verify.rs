@@ -34,7 +34,7 @@ pub(super) fn verify(
     let options = VerifyOptions {
         deep: args.deep,
         threads,
-        keys: keys(&args.identities)?,
+        keys: keys(settings, &args.identities)?,
     };
     let report = if !is_standard_input(&args.bundle) && args.bundle.is_dir() {
         verify_folder(&args.bundle, &trust, &options)
@@ -51,7 +51,7 @@ pub(super) fn unpack(
     args: &UnpackArgs,
 ) -> Result<u8, Failed> {
     let trust = trust(settings, args.key.as_deref())?;
-    let held = held(&args.identities)?.map(Arc::new);
+    let held = held(settings, &args.identities)?.map(Arc::new);
     let options = VerifyOptions {
         deep: false,
         threads: 1,
