@@ -12,7 +12,7 @@ use export_embedded::HomeSeals;
 use export_model::{ErrorCode, Tenant};
 use export_ports::PortError;
 use export_sealing::{
-    FileKeys, Identity, KekFile, KeyFile, KeyWrap as _, Recipient, SealHost as _,
+    FileKeys, Identity, KekFile, KeyFile, KeyWrap as _, Recipient, RecipientError, SealHost as _,
 };
 use futures_util::FutureExt as _;
 use serde_json::json;
@@ -201,11 +201,9 @@ fn kek(path: &Path) -> Result<KekFile, Failed> {
 }
 
 fn recipient(text: &str) -> Result<Recipient, Failed> {
-    text.parse().map_err(|error| {
-        let text: String = text.chars().take(100).collect();
-        let detail = format!("`{text}` is no recipient: {error}");
-        Failed::new(ErrorCode::InvalidRequest, detail)
-    })
+    // The error quotes what was given, unless it is a secret.
+    text.parse()
+        .map_err(|error: RecipientError| Failed::new(ErrorCode::InvalidRequest, error.to_string()))
 }
 
 fn random(buffer: &mut [u8]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
