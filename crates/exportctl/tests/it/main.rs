@@ -26,6 +26,8 @@ mod refused_requests;
 mod remote;
 mod revisions;
 mod scanners;
+mod sealed_keys;
+mod sealing;
 mod selecting;
 mod serving;
 mod support;
