@@ -10,7 +10,7 @@ use export_bundle::contents::read_archive;
 use export_bundle::verify::Unseal as _;
 use export_embedded::HomeSeals;
 use export_model::{ErrorCode, Tenant};
-use export_ports::PortError;
+use export_ports::{PortError, PortErrorKind};
 use export_sealing::{
     FileKeys, Identity, KekFile, KeyFile, KeyWrap as _, Recipient, RecipientError, SealHost as _,
 };
@@ -109,7 +109,15 @@ fn identity(output: &Output, out: &Path) -> Result<u8, Failed> {
 }
 
 fn keygen(settings: &Settings, output: &Output, name: &str) -> Result<u8, Failed> {
-    let (path, key) = home(settings)?.generate_key(name).map_err(configuration)?;
+    let (path, key) = home(settings)?
+        .generate_key(name)
+        .map_err(|error| match error.kind() {
+            PortErrorKind::AlreadyExists => {
+                let detail = format!("there is a key {name} already, which opens what it wrapped");
+                Failed::new(ErrorCode::Usage, detail)
+            }
+            _ => configuration(error),
+        })?;
     let id = key.key_id();
     let text = format!(
         "{name}: key id {id}\n  {} unwraps what it wraps; keep it secret\n  \
