@@ -27,6 +27,7 @@ mod remote;
 mod revisions;
 mod scanners;
 mod sealed_keys;
+mod sealed_paths;
 mod sealing;
 mod selecting;
 mod serving;
