@@ -6,10 +6,11 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{
-    Archive, KINDS, Pair, Sealed, export, files_below, header, sha256_hex, text, unpacked,
+    Archive, Client, KINDS, Pair, Sealed, Service, World, export, files_below, header, identity,
+    lines, sha256_hex, text, unpacked,
 };
 
 #[test]
@@ -258,5 +259,48 @@ fn what_is_not_sealed_tells_nothing_of_what_is() {
             more.members[5].1.clear();
             assert!(told(&more, &secrets, sealed.suffix).contains("ZQ-00001"));
         }
+    }
+}
+
+#[test]
+fn a_download_says_that_it_is_sealed() {
+    let world = World::new();
+    world.import("one.jsonl", lines("acme", 3));
+    let (mine, recipient) = identity(&world, "mine.txt");
+    let (_, other) = identity(&world, "other.txt");
+    world.json(["seal", "allow", "acme", "--recipient", &recipient]);
+    let service = Service::start(&world, "serve", &[]);
+    let client = Client::login(&service, "acme");
+    let sealed_to = |to: &str| json!({"profile": "json:raw", "options": {"encrypt_to": [to]}});
+
+    let refused = client.post("/runs", &sealed_to(&other));
+    assert_eq!(refused.status, 422);
+    let problem = refused.json();
+    assert_eq!(problem["error_code"], "ERR_RECIPIENT_NOT_LISTED");
+    assert_eq!(problem["errors"][0]["field"], "options.encrypt_to");
+    let config = json!({"encryption": {"mode": "age", "recipients": [other]}});
+    let profile = json!({"name": "sealed", "kind": "json:raw", "config": config});
+    let refused = client.post("/profiles", &profile);
+    assert_eq!(refused.status, 422);
+    let problem = refused.json();
+    assert_eq!(problem["error_code"], "ERR_RECIPIENT_NOT_LISTED");
+    assert_eq!(
+        problem["errors"][0]["field"],
+        "config.encryption.recipients"
+    );
+
+    let accepted = client.post("/runs", &sealed_to(&recipient)).json();
+    let plain = client.submit("json:raw");
+    for (run, mode) in [
+        (accepted["run_id"].as_str().unwrap(), Some("age")),
+        (&plain, None),
+    ] {
+        client.follow(run);
+        let answer = client.get(&format!("/runs/{run}/download"));
+        let said = answer.fields.get("x-export-encryption").cloned();
+        assert_eq!((answer.status, said.as_deref()), (200, mode));
+        let bundle = world.file("downloaded.tar", answer.body());
+        let args = ["verify", "--deep", text(&bundle), "--identity", text(&mine)];
+        assert_eq!(world.json(args)["report"]["opened"], mode.is_some());
     }
 }
