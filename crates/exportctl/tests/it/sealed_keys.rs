@@ -139,6 +139,15 @@ fn an_altered_member_is_named_with_and_without_a_key() {
         *foreign.get_mut(payload[0]) = other.get(payload[0]).to_vec();
         bad.push((payload[0].to_owned(), foreign));
 
+        // What is sealed has its own name, so that no two archives hold the same bundle.
+        for at in 5..archive.members.len() {
+            let mut renamed = archive.clone();
+            let name = &mut renamed.members[at].0;
+            *name = name.strip_suffix(sealed.suffix).unwrap().to_owned();
+            let name = name.clone();
+            bad.push((name, renamed));
+        }
+
         for (name, bad) in &bad {
             let file = sealed.world.file("bad.tar", bad.bytes());
             for identities in [vec![], vec![sealed.identity.as_path()]] {
