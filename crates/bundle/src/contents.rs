@@ -32,7 +32,7 @@ pub fn read_archive(reader: impl Read, take: &mut Take<'_>) -> Result<Inspection
                 None => return Ok(inspection),
             },
         };
-        if let Some((_, file)) = inspection.manifest.file(&found.path) {
+        if let Some((_, file)) = inspection.manifest.listed(&found.path) {
             let mut content = Member {
                 archive: &mut archive,
                 failed: None,

@@ -476,12 +476,16 @@ impl Manifest {
     /// The file with this path, or with the path that it has once it is sealed.
     #[must_use]
     pub fn file(&self, path: &str) -> Option<(usize, &FileEntry)> {
-        let find = |path: &str| {
-            let order = |file: &FileEntry| file.path.as_str().cmp(path);
-            self.files.binary_search_by(order).ok()
-        };
-        let sealed = |suffix: &&str| find(&format!("{path}{suffix}"));
-        let index = find(path).or_else(|| SEALED_SUFFIXES.iter().find_map(sealed))?;
+        let sealed = |suffix: &&str| self.listed(&format!("{path}{suffix}"));
+        self.listed(path)
+            .or_else(|| SEALED_SUFFIXES.iter().find_map(sealed))
+    }
+
+    /// The file that is stored under exactly this path.
+    #[must_use]
+    pub fn listed(&self, path: &str) -> Option<(usize, &FileEntry)> {
+        let order = |file: &FileEntry| file.path.as_str().cmp(path);
+        let index = self.files.binary_search_by(order).ok()?;
         Some((index, self.files.get(index)?))
     }
 

@@ -254,7 +254,8 @@ impl ProfileConfig {
             Encryption::Sealed(SealMode::Age { recipients }) => {
                 for (i, recipient) in recipients.iter().enumerate() {
                     if recipients[..i].contains(recipient) {
-                        let message = format!("{recipient} is named twice");
+                        // It may be an identity by mistake, and is not repeated.
+                        let message = "is named twice".to_owned();
                         refuse(&format!("encryption.recipients[{i}]"), message);
                     }
                 }

@@ -149,7 +149,7 @@ catalogue! {
     ReadOnly "ERR_READ_ONLY" User 6 "The home cannot be written to." "Choose another with `--home`, or mend its permissions.";
     HomeNewer "ERR_HOME_NEWER" User 6 "The home was written by a newer version, whose schema this one does not know." "Use that version, or another home.";
     HomeDamaged "ERR_HOME_DAMAGED" User 6 "A database of the home is damaged or not one of ours." "Restore the home from a backup, or use another.";
-    KeyUnreadable "ERR_KEY_UNREADABLE" User 7 "A key file is not an ECDSA P-256 key in a form that can be read." "Give a PEM file: PKCS#8, or as cosign writes it.";
+    KeyUnreadable "ERR_KEY_UNREADABLE" User 7 "A key file is not a key in a form that can be read." "For signatures give an ECDSA P-256 key as a PEM file: PKCS#8, or as cosign writes it. For sealed bundles give an age identity, a key-encryption key, or a key file.";
     KeyPassword "ERR_KEY_PASSWORD" User 7 "The key is encrypted and its password is missing or wrong." "Set COSIGN_PASSWORD.";
     SigningFailed "ERR_SIGNING_FAILED" TryAgain 4 "The signer could not sign." "The message says what it answered.";
     BadSignature "ERR_BAD_SIGNATURE" Evidence 10 "A signature does not belong to the document that it signs." "Do not use the bundle; fetch it again from where it came from.";

@@ -18,7 +18,7 @@ const MAX_HOLDER_BYTES: u64 = 200;
 /// Held while a mirror is changed.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -46,7 +46,15 @@ impl Lock {
         let _ = file
             .set_len(0)
             .and_then(|()| file.write_all(holder.as_bytes()));
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    /// Given back rather than closed: a process that this one has just started has the file open too,
+    /// until it runs another program.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 

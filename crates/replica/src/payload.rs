@@ -103,7 +103,7 @@ impl<R: Read> Payload<R> {
             });
         };
         if member.path != file.path {
-            let listed = self.manifest.file(&member.path).is_some();
+            let listed = self.manifest.listed(&member.path).is_some();
             return Err(if listed {
                 Error::Incomplete {
                     what: format!("`{}` is missing, or out of order", file.path),

@@ -355,7 +355,7 @@ impl Verifier {
         let Some(manifest) = self.manifest.clone() else {
             return Flow::Stop;
         };
-        let Some((index, file)) = manifest.file(path) else {
+        let Some((index, file)) = manifest.listed(path) else {
             self.problems.add(
                 ErrorCode::Altered,
                 Some(path),

@@ -30,6 +30,9 @@ use rusqlite::{Connection, OptionalExtension as _};
 use crate::failure::Failure;
 use crate::store::Store;
 
+/// Positions that one read looks for.
+const PICKED: usize = 4096;
+
 /// The ledger and the policy engine of a home.
 #[derive(Clone)]
 pub struct EmbeddedLedger {
@@ -179,14 +182,22 @@ impl Evidence for EmbeddedLedger {
         budget: PageBudget,
         spare: RecordPage,
     ) -> Result<RecordPage, PortError> {
-        let scan = scan.clone();
-        let most = positions.len().min(budget.records.max(1));
-        let positions = positions.get(..most).unwrap_or_default().to_vec();
-        self.store
-            .read("reading records", move |connection| {
-                read::pick(connection, &scan, &positions, budget, spare)
-            })
-            .await
+        let mut page = spare;
+        page.records.clear();
+        page.bytes.clear();
+        for some in positions.chunks(PICKED) {
+            let (scan, some) = (scan.clone(), some.to_vec());
+            page = self
+                .store
+                .read("reading records", move |connection| {
+                    read::pick(connection, &scan, &some, budget, page)
+                })
+                .await?;
+            if !page.records.is_empty() {
+                break;
+            }
+        }
+        Ok(page)
     }
 }
 

@@ -124,7 +124,10 @@ fn tell(output: &Output, bundle: &Path, inspection: &Inspection, content: Option
     for (code, records) in &summary.quarantined {
         add("quarantined", format!("{} by {code}", grouped(*records)));
     }
-    add("content", size(summary.content_bytes));
+    // Of what is sealed it is not told.
+    if summary.sealed.is_none() {
+        add("content", size(summary.content_bytes));
+    }
     add("stored", size(summary.bytes));
     match (&summary.content_digest, &summary.sealed) {
         (Some(digest), _) => add("content digest", digest.to_string()),

@@ -11,8 +11,10 @@ use export_bundle::contents::read_archive;
 use export_bundle::verify::Unseal as _;
 use export_embedded::HomeSeals;
 use export_model::{ErrorCode, Tenant};
-use export_ports::PortError;
-use export_sealing::{FileKeys, Identity, KekFile, KeyFile, KeyWrap, Recipient, SealHost as _};
+use export_ports::{PortError, PortErrorKind};
+use export_sealing::{
+    FileKeys, Identity, KekFile, KeyFile, KeyWrap, Recipient, RecipientError, SealHost as _,
+};
 use serde_json::json;
 
 use super::layer::unreadable;
@@ -107,7 +109,15 @@ fn identity(output: &Output, out: &Path) -> Result<u8, Failed> {
 }
 
 fn keygen(settings: &Settings, output: &Output, name: &str) -> Result<u8, Failed> {
-    let (path, key) = home(settings)?.generate_key(name).map_err(configuration)?;
+    let (path, key) = home(settings)?
+        .generate_key(name)
+        .map_err(|error| match error.kind() {
+            PortErrorKind::AlreadyExists => {
+                let detail = format!("there is a key {name} already, which opens what it wrapped");
+                Failed::new(ErrorCode::Usage, detail)
+            }
+            _ => configuration(error),
+        })?;
     let id = key.key_id();
     let text = format!(
         "{name}: key id {id}\n  {} unwraps what it wraps; keep it secret\n  \
@@ -200,11 +210,9 @@ fn kek(settings: &Settings, path: &Path) -> Result<Arc<dyn KeyWrap>, Failed> {
 }
 
 fn recipient(text: &str) -> Result<Recipient, Failed> {
-    text.parse().map_err(|error| {
-        let text: String = text.chars().take(100).collect();
-        let detail = format!("`{text}` is no recipient: {error}");
-        Failed::new(ErrorCode::InvalidRequest, detail)
-    })
+    // The error quotes what was given, unless it is a secret.
+    text.parse()
+        .map_err(|error: RecipientError| Failed::new(ErrorCode::InvalidRequest, error.to_string()))
 }
 
 fn random(buffer: &mut [u8]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {

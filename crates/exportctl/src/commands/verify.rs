@@ -221,7 +221,9 @@ fn tell(output: &Output, bundle: &Path, report: &Report) -> u8 {
         let looked_into = report.deep && (summary.sealed.is_none() || report.opened);
         let checked = match (report.verdict == Verdict::Verified, looked_into) {
             (true, true) => "signatures, digests, contents, guardrails, input hashes",
-            (true, false) if report.deep => "signatures and stored digests",
+            (true, false) if report.deep || (summary.sealed.is_some() && !report.opened) => {
+                "signatures and stored digests"
+            }
             (true, false) => "signatures and stored digests; --deep checks the contents too",
             (false, true) => "digests, contents, guardrails, input hashes; no signature",
             (false, false) => "stored digests; no signature",

@@ -36,7 +36,7 @@ pub enum RecipientError {
     },
     /// It is a secret key. The text does not repeat it.
     #[error(
-        "this is an identity, which is secret: give the recipient that belongs to it (`age-keygen -y` prints it)"
+        "this is a secret key: give the recipient that belongs to the identity (`age-keygen -y` prints it)"
     )]
     Secret,
 }
@@ -59,9 +59,10 @@ impl FromStr for Recipient {
     type Err = RecipientError;
 
     fn from_str(text: &str) -> Result<Self, RecipientError> {
-        if text
-            .get(..11)
-            .is_some_and(|start| start.eq_ignore_ascii_case("AGE-SECRET-"))
+        let upper = text.to_ascii_uppercase();
+        if ["AGE-SECRET-", "EXPORT-CENTER-KEK-"]
+            .iter()
+            .any(|prefix| upper.contains(prefix))
         {
             return Err(RecipientError::Secret);
         }

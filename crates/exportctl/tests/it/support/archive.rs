@@ -148,8 +148,11 @@ impl Archive {
         let mut provenance: Value = serde_json::from_slice(self.get("provenance.json")).unwrap();
         provenance["subject"][0]["digest"]["sha256"] = sha256_hex(&export).into();
         provenance["subject"][1]["digest"]["sha256"] = content.into();
-        let provenance = provenance.to_string().into_bytes();
+        self.sign(key, export, provenance.to_string().into_bytes());
+    }
 
+    /// Signs these documents, and puts them in.
+    pub(crate) fn sign(&mut self, key: &SigningKey, export: Vec<u8>, provenance: Vec<u8>) {
         let fingerprint = key.public_key().fingerprint();
         let message = to_sign::export_json_to_sign(&export);
         let signature = key.sign(message.bytes()).unwrap();
