@@ -162,7 +162,11 @@ fn an_import_that_is_killed_has_done_nothing_or_all() {
         let world = World::new();
         let mut command = world.command(["ledger", "import", file]);
         died += u32::from(killed_after(&mut command, life.mul_f64(random.fraction())));
-        let records = world.stats()["records"].as_u64().unwrap();
+        // Killed early enough, it has not even made a home.
+        let records = match world.home().exists() {
+            true => world.stats()["records"].as_u64().unwrap(),
+            false => 0,
+        };
         assert!([0, 3_000].contains(&records), "{records} records");
         let again = world.json(["ledger", "import", file]);
         assert_eq!(
