@@ -6,6 +6,7 @@ payload bucket in an S3 that is not LocalStack's.
 """
 
 import argparse
+import hashlib
 import os
 import shlex
 import subprocess
@@ -106,9 +107,13 @@ def deploy(template, parameters):
         # LocalStack leaves what a failed deployment has made, and meets it again.
         sys.exit(f"error: the last deployment ended as {old['StackStatus']}; restart LocalStack"
                  " (localstack/stop.sh, localstack/start.sh)")  # fmt: skip
+    # More than 51,200 bytes are taken from a bucket only.
+    key = f"{hashlib.sha256(template.encode()).hexdigest()}.template"
+    client("s3").put_object(Bucket=CODE_BUCKET, Key=key, Body=template.encode())
+    address = f"{os.environ['AWS_ENDPOINT_URL']}/{CODE_BUCKET}/{key}"
     kind = "UPDATE" if old and old["StackStatus"] not in ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS") else "CREATE"
     made = cf.create_change_set(
-        StackName=STACK, ChangeSetName=f"change-{time.time_ns()}", ChangeSetType=kind, TemplateBody=template,
+        StackName=STACK, ChangeSetName=f"change-{time.time_ns()}", ChangeSetType=kind, TemplateURL=address,
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
     )  # fmt: skip
