@@ -525,3 +525,27 @@ fn a_sealed_mirror_is_applied_by_whoever_has_an_identity() {
     fresh.apply(&nth_export(&world, 3));
     assert_same_tree(&site.tree(), &fresh.tree(), "in clear");
 }
+
+#[test]
+fn indexes_are_the_same_however_many_parts_they_come_from() {
+    let world = World::new();
+    // More parts than are merged at once.
+    world.import("many.jsonl", lines("acme", 300));
+    let profile = world.file(
+        "cut.json",
+        r#"{"name":"cut","kind":"mirror:full","config":{"records_per_part":1}}"#,
+    );
+    world.json(["profile", "create", profile.to_str().unwrap()]);
+    let indexes = |profile: &str| {
+        let (run, archive) = world.export(profile, &[]);
+        let manifest = archive.manifest();
+        let files = manifest["files"].as_array().unwrap().iter();
+        let layer = files
+            .filter(|file| file["path"] == "payload/layers/indexes-00000.tar.zst")
+            .map(|file| file["content_sha256"].clone())
+            .collect::<Vec<_>>();
+        assert_eq!((run["records"].as_u64(), layer.len()), (Some(300), 1));
+        (layer, manifest["tree_digest"].clone())
+    };
+    assert_eq!(indexes("cut"), indexes("mirror:full"));
+}

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use export_lifecycle::PhaseError;
-use export_mirror::index::{self, Index, IndexError, merge_runs};
+use export_mirror::index::{self, Index, IndexError, merge_runs, merge_to_run};
 use export_mirror::layer::{END, header, padding};
 use export_model::{AssembledCompression, ErrorCode, Sha256Digest};
 use sha2::{Digest as _, Sha256};
@@ -17,6 +17,8 @@ use crate::scratch;
 /// The layer's path in the bundle.
 const LAYER: &str = "payload/layers/indexes-00000.tar";
 const COPY: usize = 256 << 10;
+/// Runs that are open at once: a run of an export may have more parts than a process may have files.
+const OPEN: usize = 256;
 
 /// Merges what the documents of each part are found by. `proceed` says whether to go on.
 pub(super) fn make(
@@ -28,17 +30,25 @@ pub(super) fn make(
 ) -> Result<Vec<Made>, PhaseError> {
     let folder = scratch.join("indexes");
     std::fs::create_dir(&folder).map_err(|e| scratch::failed("creating", &folder, e))?;
-    let opened = runs
-        .iter()
-        .map(|run| match File::open(run) {
-            Ok(file) => Ok(Watched { file, proceed }),
-            Err(error) => Err(scratch::failed("opening", run, error)),
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    merge_runs(opened, indexes, &folder).map_err(|error| failed(scratch, proceed, &error))?;
-    for run in runs {
-        std::fs::remove_file(run).map_err(|e| scratch::failed("removing", run, e))?;
+    let merging = |error: IndexError| failed(scratch, proceed, &error);
+    let mut runs = runs.to_vec();
+    let mut round = 0;
+    while runs.len() > OPEN {
+        let mut merged = Vec::with_capacity(runs.len().div_ceil(OPEN));
+        for some in runs.chunks(OPEN) {
+            let path = scratch.join(format!("merged-{round}-{}", merged.len()));
+            let file = File::create_new(&path).map_err(|e| scratch::failed("writing", &path, e))?;
+            let mut file = BufWriter::with_capacity(COPY, file);
+            merge_to_run(open(some, proceed)?, &mut file).map_err(merging)?;
+            file.flush()
+                .map_err(|e| scratch::failed("writing", &path, e))?;
+            remove(some)?;
+            merged.push(path);
+        }
+        (runs, round) = (merged, round + 1);
     }
+    merge_runs(open(&runs, proceed)?, indexes, &folder).map_err(merging)?;
+    remove(&runs)?;
     let path = scratch.join("indexes.tar");
     let writing = |e: io::Error| scratch::failed("writing", &path, e);
     let file = File::create_new(&path).map_err(writing)?;
@@ -67,6 +77,26 @@ pub(super) fn make(
         made: content,
         content,
     }])
+}
+
+fn open<'a>(
+    runs: &[PathBuf],
+    proceed: &'a dyn Fn() -> bool,
+) -> Result<Vec<Watched<'a>>, PhaseError> {
+    runs.iter()
+        .map(|run| match File::open(run) {
+            Ok(file) => Ok(Watched { file, proceed }),
+            Err(error) => Err(scratch::failed("opening", run, error)),
+        })
+        .collect()
+}
+
+/// What is stored next wants space too.
+fn remove(runs: &[PathBuf]) -> Result<(), PhaseError> {
+    for run in runs {
+        std::fs::remove_file(run).map_err(|e| scratch::failed("removing", run, e))?;
+    }
+    Ok(())
 }
 
 fn member(layer: &mut Hashed, name: &str, from: &Path) -> io::Result<()> {
