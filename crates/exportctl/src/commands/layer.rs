@@ -113,6 +113,7 @@ pub(super) fn database(bundle: &Path, folder: &Path) -> Result<PathBuf, Failed> 
                 )
             })?
             .database),
+        None if inspection.manifest.sealed.is_some() => Err(sealed(bundle)),
         None if kind == ProfileKind::TrivyDb => {
             let detail = format!("{} misses its database", bundle.display());
             Err(Failed::new(ErrorCode::Incomplete, detail))
@@ -125,6 +126,15 @@ pub(super) fn database(bundle: &Path, folder: &Path) -> Result<PathBuf, Failed> 
             Err(Failed::new(ErrorCode::Usage, detail))
         }
     }
+}
+
+/// What only looks at a bundle opens nothing.
+pub(super) fn sealed(bundle: &Path) -> Failed {
+    let detail = format!(
+        "{} is sealed, and this command opens nothing; `exportctl unpack --identity` does",
+        bundle.display()
+    );
+    Failed::new(ErrorCode::Usage, detail)
 }
 
 pub(super) fn unreadable(bundle: &Path, error: &InspectError) -> Failed {

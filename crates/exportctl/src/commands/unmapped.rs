@@ -11,7 +11,7 @@ use export_model::{ErrorCode, ProfileKind};
 use export_trivy::listing::UnmappedLine;
 use serde_json::json;
 
-use super::layer::unreadable;
+use super::layer::{sealed, unreadable};
 use super::{is_standard_input, verify::open};
 use crate::failure::Failed;
 use crate::output::Output;
@@ -54,6 +54,9 @@ pub(super) fn execute(output: &Output, bundle: &Path) -> Result<u8, Failed> {
             bundle.display()
         );
         return Err(Failed::new(ErrorCode::Usage, detail));
+    }
+    if inspection.manifest.sealed.is_some() {
+        return Err(sealed(bundle));
     }
     if !found {
         let detail = format!("{} misses {UNMAPPED}", bundle.display());

@@ -104,7 +104,8 @@ fn judge(manifest: &[u8], signature: &Signature, keys: &[PublicKey]) -> Verdict 
         Ok(parsed) => {
             verdict.valid = true;
             verdict.key_fingerprint = Some(signer.fingerprint().to_string());
-            verdict.content_digest = Some(parsed.content_digest);
+            // Of a sealed bundle it is not told to everybody.
+            verdict.content_digest = parsed.sealed.is_none().then_some(parsed.content_digest);
             verdict.run_id = Some(parsed.run.id.clone());
         }
         Err(error) => {
