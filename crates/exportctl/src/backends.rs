@@ -1,5 +1,6 @@
 //! What a command works with: the ports of a home, or of a stack, or of both.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -215,18 +216,11 @@ impl Backends {
         })
     }
 
-    /// The tenants that the ledger has records of, with how many; the default one where it is empty.
-    async fn tenants(&self) -> Result<Vec<(Tenant, u64)>, Failed> {
-        let stats = self.books()?.stats().await?;
-        let mut tenants: Vec<(Tenant, u64)> = Vec::new();
-        for source in stats.sources {
-            match tenants.iter_mut().find(|(t, _)| *t == source.tenant) {
-                Some((_, records)) => *records += source.records,
-                None => tenants.push((source.tenant, source.records)),
-            }
-        }
+    /// The tenants that the ledger has records of; the default one where it is empty.
+    async fn tenants(&self) -> Result<Vec<Tenant>, Failed> {
+        let mut tenants = self.books()?.tenants().await?;
         if tenants.is_empty() {
-            tenants.push((tenant(DEFAULT_TENANT)?, 0));
+            tenants.push(tenant(DEFAULT_TENANT)?);
         }
         Ok(tenants)
     }
@@ -237,11 +231,15 @@ impl Backends {
         if let Some(name) = named {
             return tenant(name);
         }
-        let tenants = self.tenants().await?;
-        if let [(only, _)] = tenants.as_slice() {
-            return Ok(only.clone());
+        let mut tenants = self.tenants().await?;
+        if let (Some(only), true) = (tenants.pop(), tenants.is_empty()) {
+            return Ok(only);
         }
-        let list: Vec<_> = tenants
+        let mut records: BTreeMap<Tenant, u64> = BTreeMap::new();
+        for source in self.books()?.stats().await?.sources {
+            *records.entry(source.tenant).or_default() += source.records;
+        }
+        let list: Vec<_> = records
             .iter()
             .map(|(tenant, records)| {
                 format!("{tenant} ({} records)", crate::output::grouped(*records))
@@ -256,12 +254,7 @@ impl Backends {
     pub(crate) async fn any_tenant(&self, named: Option<&str>) -> Result<Vec<Tenant>, Failed> {
         match named {
             Some(name) => Ok(vec![tenant(name)?]),
-            None => Ok(self
-                .tenants()
-                .await?
-                .into_iter()
-                .map(|(owner, _)| owner)
-                .collect()),
+            None => self.tenants().await,
         }
     }
 }

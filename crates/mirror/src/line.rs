@@ -217,6 +217,8 @@ impl Parsed {
 pub(crate) struct LineReader<R> {
     what: &'static str,
     with_op: bool,
+    /// Whether somebody else answers for how lines are written.
+    known: bool,
     inner: BufReader<R>,
     current: Parsed,
     previous: Parsed,
@@ -231,12 +233,21 @@ impl<R: Read> LineReader<R> {
         Self {
             what,
             with_op,
+            known: false,
             inner: BufReader::with_capacity(BUFFER_BYTES, inner),
             current: Parsed::none(),
             previous: Parsed::none(),
             scratch: Vec::new(),
             number: 0,
             there: false,
+        }
+    }
+
+    /// Believes how lines are written.
+    pub(crate) fn of_known(self) -> Self {
+        Self {
+            known: true,
+            ..self
         }
     }
 
@@ -273,6 +284,21 @@ impl<R: Read> LineReader<R> {
         }
         let raw = String::from_utf8(bytes).map_err(|_| LineFault::Form)?;
         self.current = parse(raw, self.with_op).ok_or(LineFault::Form)?;
+        if !self.known {
+            self.check()?;
+        }
+        if !had {
+            return Ok(());
+        }
+        match self.previous.entry().key().cmp(&self.current.entry().key()) {
+            Ordering::Less => Ok(()),
+            Ordering::Equal => Err(LineFault::Twice),
+            Ordering::Greater => Err(LineFault::Order),
+        }
+    }
+
+    /// Whether the current line is the one that would be written of what it says.
+    fn check(&mut self) -> Result<(), LineFault> {
         let entry = self.current.entry();
         for (member, text) in [("_id", entry.id), ("subject_key", entry.subject_key)] {
             if !is_id(text) {
@@ -302,14 +328,7 @@ impl<R: Read> LineReader<R> {
         if self.scratch != entry.line {
             return Err(LineFault::Form);
         }
-        if !had {
-            return Ok(());
-        }
-        match self.previous.entry().key().cmp(&entry.key()) {
-            Ordering::Less => Ok(()),
-            Ordering::Equal => Err(LineFault::Twice),
-            Ordering::Greater => Err(LineFault::Order),
-        }
+        Ok(())
     }
 
     /// The line that was read last; none before the first and after the end.

@@ -42,6 +42,13 @@ impl<R: Read> ListingReader<R> {
         Self(LineReader::new(inner, "listing", false))
     }
 
+    /// Reads from `inner` a listing that [`write_line`] is known to have written, because somebody
+    /// else compares the digest of what is read: of each line only what is needed is looked at, and
+    /// that it comes after the one before.
+    pub fn of_known(inner: R) -> Self {
+        Self(LineReader::new(inner, "listing", false).of_known())
+    }
+
     /// The next document; none at the end.
     ///
     /// # Errors
@@ -129,23 +136,40 @@ impl Summary {
 #[derive(Clone, Default)]
 pub struct ListingHasher {
     tree: Sha256,
-    /// The kind whose lines are passing, and what there is of it.
-    open: Option<(Kind, Sha256, u64, u64)>,
+    open: Option<Open>,
     kinds: Vec<(Kind, Tally)>,
+}
+
+/// The kind whose lines are passing, and what there is of it.
+#[derive(Clone)]
+struct Open {
+    kind: Kind,
+    /// None of the first kind, which is all of the tree until the next comes: most trees are almost
+    /// all of one kind, and are hashed once.
+    lines: Option<Sha256>,
+    documents: u64,
+    bytes: u64,
 }
 
 impl ListingHasher {
     /// Adds a line, with its line end: that of a document of `kind` and `size`.
     pub fn add(&mut self, kind: Kind, size: u64, line: &[u8]) {
-        if self.open.as_ref().is_none_or(|open| open.0 != kind) {
+        if self.open.as_ref().is_none_or(|open| open.kind != kind) {
             self.close();
-            self.open = Some((kind, Sha256::new(), 0, 0));
+            self.open = Some(Open {
+                kind,
+                lines: (!self.kinds.is_empty()).then(Sha256::new),
+                documents: 0,
+                bytes: 0,
+            });
         }
         self.tree.update(line);
-        if let Some((_, lines, documents, bytes)) = &mut self.open {
-            lines.update(line);
-            *documents += 1;
-            *bytes = bytes.saturating_add(size);
+        if let Some(open) = &mut self.open {
+            if let Some(lines) = &mut open.lines {
+                lines.update(line);
+            }
+            open.documents += 1;
+            open.bytes = open.bytes.saturating_add(size);
         }
     }
 
@@ -155,16 +179,14 @@ impl ListingHasher {
     }
 
     fn close(&mut self) {
-        if let Some((kind, lines, documents, bytes)) = self.open.take() {
-            let digest = Sha256Digest(lines.finalize().into());
-            self.kinds.push((
-                kind,
-                Tally {
-                    documents,
-                    bytes,
-                    digest,
-                },
-            ));
+        if let Some(open) = self.open.take() {
+            let lines = open.lines.unwrap_or_else(|| self.tree.clone());
+            let tally = Tally {
+                documents: open.documents,
+                bytes: open.bytes,
+                digest: Sha256Digest(lines.finalize().into()),
+            };
+            self.kinds.push((open.kind, tally));
         }
     }
 

@@ -27,6 +27,7 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 pub struct DocumentPath {
     bytes: [u8; MOST_BYTES],
     length: usize,
+    order: u16,
 }
 
 impl DocumentPath {
@@ -38,6 +39,7 @@ impl DocumentPath {
         let mut path = Self {
             bytes: [0; MOST_BYTES],
             length: 0,
+            order: 0,
         };
         let digits = digits(id);
         path.push(folder(kind).as_bytes());
@@ -47,7 +49,25 @@ impl DocumentPath {
         path.push(b"-");
         path.push(&digits);
         path.push(EXTENSION);
+        let folder = match kind {
+            Kind::Finding => 0,
+            Kind::Advisory => 1,
+            Kind::Sbom => 2,
+            Kind::Vex => 3,
+        };
+        let [bucket, ..] = digits.as_chunks::<2>().0 else {
+            return path;
+        };
+        path.order = bucket
+            .iter()
+            .fold(folder, |order, digit| order << 4 | value(*digit));
         path
+    }
+
+    /// How paths compare as bytes, unless it is equal: by their folders.
+    #[must_use]
+    pub fn order(&self) -> u16 {
+        self.order
     }
 
     /// Its bytes, which are ASCII.
@@ -177,6 +197,15 @@ fn digits(id: &str) -> [u8; DIGITS] {
         }
     }
     digits
+}
+
+/// What a hexadecimal digit stands for.
+fn value(digit: u8) -> u16 {
+    u16::from(if digit > b'9' {
+        digit - b'a' + 10
+    } else {
+        digit - b'0'
+    })
 }
 
 fn hex_digit(nibble: u8) -> u8 {

@@ -7,6 +7,16 @@ use sha2::{Digest as _, Sha256};
 
 use super::*;
 
+proptest! {
+    #[test]
+    fn order_is_that_of_the_bytes(a in ".{1,20}", b in ".{1,20}", kinds in (0..4_usize, 0..4_usize)) {
+        let [a, b] = [(kinds.0, &a), (kinds.1, &b)]
+            .map(|(kind, id)| DocumentPath::of(Kind::ALL[kind], id));
+        let by_bytes = a.as_bytes().cmp(b.as_bytes());
+        prop_assert_eq!(a.order().cmp(&b.order()).then(by_bytes), by_bytes);
+    }
+}
+
 #[test]
 fn paths_are_these_for_ever() {
     for (kind, id, folder, slug) in [

@@ -16,6 +16,7 @@ use export_model::{Kind, Source};
 use memchr::{memchr2, memrchr};
 
 use crate::index::Index;
+use crate::path::DocumentPath;
 
 /// Bytes that are no document, or one whose terms cannot be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +70,12 @@ impl<'a> Members<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// Where it lies in a tree.
+    #[must_use]
+    pub fn document_path(&self) -> DocumentPath {
+        DocumentPath::of(self.kind, &self.id)
+    }
+
     /// Reads a record in canonical form, without a line end.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! pages of records between two positions. A read names a watermark, so that what is appended
 //! meanwhile is not seen.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use async_trait::async_trait;
@@ -258,6 +259,16 @@ pub trait LedgerWriter: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     async fn stats(&self) -> Result<LedgerStats, PortError>;
+
+    /// The tenants that have records, sorted. A backend that can say it without counting does.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn tenants(&self) -> Result<Vec<Tenant>, PortError> {
+        let sources = self.stats().await?.sources;
+        let tenants: BTreeSet<Tenant> = sources.into_iter().map(|source| source.tenant).collect();
+        Ok(tenants.into_iter().collect())
+    }
 }
 
 /// A policy engine that can be filled.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -106,6 +107,12 @@ pub trait Objects: Send + Sync {
     /// # Errors
     /// `NotFound` when there is no such object.
     async fn read(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes, PortError>;
+
+    /// Where the object lies in this machine's file system, to be read there and nowhere written: none
+    /// where it lies elsewhere. It need not exist.
+    fn file(&self, _key: &ObjectKey) -> Option<PathBuf> {
+        None
+    }
 
     /// What is known of an object; none when there is none.
     ///

@@ -9,18 +9,17 @@ use tokio::sync::mpsc;
 
 use crate::frame_pool::{FramePool, PendingFrame};
 
-/// Content being written: hashed, cut, and handed on frame by frame.
-pub struct Framed<'a> {
+/// Content being cut, of which somebody else keeps the digest: handed on frame by frame.
+pub struct FrameWriter<'a> {
     pool: &'a FramePool,
     /// How it is compressed; none where it is not.
     level: Option<i32>,
     frames: mpsc::Sender<PendingFrame>,
     frame: Vec<u8>,
-    hash: ContentHasher,
     size: u64,
 }
 
-impl<'a> Framed<'a> {
+impl<'a> FrameWriter<'a> {
     /// Content that goes through `pool` at `level` (as it is where there is none) to whoever takes
     /// frames.
     #[must_use]
@@ -34,45 +33,42 @@ impl<'a> Framed<'a> {
             level,
             frames,
             frame: Self::buffer(pool, level),
-            hash: ContentHasher::new(),
             size: 0,
         }
-    }
-
-    /// Writes `bytes`, and says what their own digest is.
-    ///
-    /// # Errors
-    /// `Superseded` when nobody stores frames any more; whoever did says why.
-    pub fn record(&mut self, bytes: &[u8]) -> Result<Sha256Digest, PhaseError> {
-        let digest = self.hash.update_with_digest(bytes);
-        self.cut(bytes)?;
-        Ok(Sha256Digest(digest))
     }
 
     /// Writes `bytes`.
     ///
     /// # Errors
-    /// As [`Framed::record`].
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), PhaseError> {
-        self.hash.update(bytes);
-        self.cut(bytes)
+    /// `Superseded` when nobody stores frames any more; whoever did says why.
+    pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), PhaseError> {
+        while !bytes.is_empty() {
+            let room = FRAME_BYTES - self.frame.len();
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            self.frame.extend_from_slice(now);
+            bytes = later;
+            if self.frame.len() == FRAME_BYTES {
+                self.flush()?;
+            }
+        }
+        Ok(())
     }
 
-    /// Ends the content; gives its size and digest.
+    /// Ends the content; gives its size.
     ///
     /// # Errors
-    /// As [`Framed::record`].
-    pub fn finish(mut self) -> Result<(u64, Sha256Digest), PhaseError> {
+    /// As [`FrameWriter::write`].
+    pub fn finish(mut self) -> Result<u64, PhaseError> {
         self.flush()?;
-        Ok((self.size, Sha256Digest(self.hash.finalize())))
+        Ok(self.size)
     }
 
     /// Ends the content of a file that is compressed even where it is empty: that is one empty frame,
     /// so that it still is a zstd file.
     ///
     /// # Errors
-    /// As [`Framed::record`].
-    pub fn finish_file(mut self) -> Result<(u64, Sha256Digest), PhaseError> {
+    /// As [`FrameWriter::write`].
+    pub fn finish_file(mut self) -> Result<u64, PhaseError> {
         if let (0, true, Some(level)) = (self.size, self.frame.is_empty(), self.level) {
             let empty = self.pool.submit(std::mem::take(&mut self.frame), level);
             self.frames
@@ -90,19 +86,6 @@ impl<'a> Framed<'a> {
         }
     }
 
-    fn cut(&mut self, mut bytes: &[u8]) -> Result<(), PhaseError> {
-        while !bytes.is_empty() {
-            let room = FRAME_BYTES - self.frame.len();
-            let (now, later) = bytes.split_at(room.min(bytes.len()));
-            self.frame.extend_from_slice(now);
-            bytes = later;
-            if self.frame.len() == FRAME_BYTES {
-                self.flush()?;
-            }
-        }
-        Ok(())
-    }
-
     fn flush(&mut self) -> Result<(), PhaseError> {
         if self.frame.is_empty() {
             return Ok(());
@@ -118,5 +101,63 @@ impl<'a> Framed<'a> {
         self.frames
             .blocking_send(pending)
             .map_err(|_| PhaseError::Superseded)
+    }
+}
+
+/// Content being written: hashed, cut, and handed on frame by frame.
+pub struct Framed<'a> {
+    frames: FrameWriter<'a>,
+    hash: ContentHasher,
+}
+
+impl<'a> Framed<'a> {
+    /// As [`FrameWriter::new`].
+    #[must_use]
+    pub fn new(
+        pool: &'a FramePool,
+        level: Option<i32>,
+        frames: mpsc::Sender<PendingFrame>,
+    ) -> Self {
+        Self {
+            frames: FrameWriter::new(pool, level, frames),
+            hash: ContentHasher::new(),
+        }
+    }
+
+    /// Writes `bytes`, and says what their own digest is.
+    ///
+    /// # Errors
+    /// As [`FrameWriter::write`].
+    pub fn record(&mut self, bytes: &[u8]) -> Result<Sha256Digest, PhaseError> {
+        let digest = self.hash.update_with_digest(bytes);
+        self.frames.write(bytes)?;
+        Ok(Sha256Digest(digest))
+    }
+
+    /// Writes `bytes`.
+    ///
+    /// # Errors
+    /// As [`FrameWriter::write`].
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), PhaseError> {
+        self.hash.update(bytes);
+        self.frames.write(bytes)
+    }
+
+    /// Ends the content; gives its size and digest.
+    ///
+    /// # Errors
+    /// As [`FrameWriter::write`].
+    pub fn finish(self) -> Result<(u64, Sha256Digest), PhaseError> {
+        let size = self.frames.finish()?;
+        Ok((size, Sha256Digest(self.hash.finalize())))
+    }
+
+    /// As [`Framed::finish`], of a file that is compressed even where it is empty.
+    ///
+    /// # Errors
+    /// As [`FrameWriter::write`].
+    pub fn finish_file(self) -> Result<(u64, Sha256Digest), PhaseError> {
+        let size = self.frames.finish_file()?;
+        Ok((size, Sha256Digest(self.hash.finalize())))
     }
 }

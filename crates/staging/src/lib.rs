@@ -11,6 +11,6 @@ mod seal;
 mod stored;
 
 pub use frame_pool::{Buffers, FramePool, PendingFrame};
-pub use framed::Framed;
+pub use framed::{FrameWriter, Framed};
 pub use seal::Seal;
 pub use stored::{Staged, write};

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use export_lifecycle::PhaseError;
 use export_mirror::index::{Index, IndexBuilder, IndexError};
-use export_mirror::layer::{END, header, padding};
+use export_mirror::layer::{END, document_header, padding};
 use export_mirror::path::DocumentPath;
 use export_mirror::terms;
 use export_model::{ErrorCode, Kind, MirrorIndex, Run, Sha256Digest};
 use export_ports::RecordRef;
-use export_staging::Framed;
+use export_staging::{FrameWriter, Framed};
 
 use crate::records::Records;
 use crate::run_file::{Stored, told};
@@ -57,21 +57,25 @@ impl<'a, 'b> Layer<'a, 'b> {
         }
     }
 
-    /// Ends the archive, and writes the run file of what its documents are found by.
-    pub(crate) fn finish(self, run: Option<&mut Framed<'a>>) -> Result<(), PhaseError> {
+    /// Ends the archive; gives what its documents are found by.
+    pub(crate) fn finish(self) -> Result<Option<IndexBuilder>, PhaseError> {
         self.to.write(&END)?;
-        if let (Some(index), Some(run)) = (self.index, run) {
-            index.write_run(&mut Stored(run)).map_err(failed)?;
-        }
-        Ok(())
+        Ok(self.index)
     }
+}
+
+/// Writes a run file of what documents are found by: sorted lines, and how many there are.
+pub(crate) fn write_run(index: IndexBuilder, mut to: FrameWriter<'_>) -> Result<(), PhaseError> {
+    let extents = index.write_run(&mut Stored(&mut to)).map_err(failed)?;
+    to.write(&extents.to_bytes())?;
+    to.finish().map(drop)
 }
 
 impl Records for Layer<'_, '_> {
     fn record(&mut self, record: &RecordRef, bytes: &[u8]) -> Result<Sha256Digest, PhaseError> {
         let size = bytes.len() as u64;
         let path = DocumentPath::of(self.kind, &record.id);
-        let header = header(path.as_str(), size)
+        let header = document_header(&path, size)
             .map_err(|error| PhaseError::permanent(ErrorCode::RecordTooLarge, error.to_string()))?;
         self.to.write(&header)?;
         let digest = self.to.record(bytes)?;
@@ -81,7 +85,7 @@ impl Records for Layer<'_, '_> {
                 let detail = format!("record {} cannot be indexed: {error}", record.id);
                 PhaseError::permanent(ErrorCode::InvalidRecord, detail)
             })?;
-            index.push(&record).map_err(failed)?;
+            index.push_at(&record, &path).map_err(failed)?;
         }
         Ok(digest)
     }

@@ -47,7 +47,9 @@ pub async fn handle(
         return Ok(());
     };
     match held.work() {
-        WorkId::Assemble { .. } => assemble::assemble(ports, registry, scratch, held, budget).await,
+        WorkId::Assemble { .. } => {
+            assemble::assemble(ports, registry, frames, scratch, held, budget).await
+        }
         _ => shard::export(ports, registry, frames, scratch, held, budget).await,
     }
 }

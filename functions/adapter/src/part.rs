@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use export_lifecycle::{Held, PhaseError, transact};
+use export_mirror::index::IndexBuilder;
 use export_model::{
     ErrorCode, EventBody, Kind, ObjectKey, Part, PartOutput, Position, QuarantinedRecord, Run,
     RunStatus, Sha256Digest, StagedFile,
 };
 use export_ports::{Evidence, PageBudget, Ports, RecordPage, Scan};
 use export_sealing::Sealer;
-use export_staging::{FramePool, Framed, PendingFrame, Seal, Staged};
+use export_staging::{FramePool, FrameWriter, Framed, PendingFrame, Seal, Staged};
 use export_telemetry as telemetry;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -59,11 +60,16 @@ struct Processed {
     size: u64,
     sha256: Sha256Digest,
     checked: Checked,
+    /// Of a mirror's: what its documents are found by, and where it goes.
+    index: Option<(IndexBuilder, Frames)>,
 }
 
-/// A part whose records were all read and checked; its last frames may still be on their way.
+/// A part whose records were all read and checked; its last frames may still be on their way, and its
+/// run file may still be sorted.
 pub(crate) struct Streamed {
     processed: Processed,
+    /// Whoever sorts a mirror's run file.
+    sorting: Option<JoinHandle<Result<(), PhaseError>>>,
     /// Its payload file, where it becomes one.
     file: Option<Writing>,
     /// Its run file, where parts are merged.
@@ -122,12 +128,23 @@ pub(crate) async fn stream(
         .await;
     let processed = processing.await.map_err(|e| stopped(&e))?;
     match (read, processed) {
-        (Ok(()), Ok(processed)) => Ok(Streamed {
-            processed,
-            file,
-            run_file,
-        }),
+        (Ok(()), Ok(mut processed)) => {
+            let sorting = processed.index.take().map(|(index, to)| {
+                let pool = Arc::clone(frames);
+                tokio::task::spawn_blocking(move || {
+                    layer::write_run(index, FrameWriter::new(&pool, None, to))
+                })
+            });
+            Ok(Streamed {
+                processed,
+                sorting,
+                file,
+                run_file,
+            })
+        }
         (read, processed) => {
+            // Whoever waits for its run file sees that there is none.
+            let processed = processed.map(drop);
             let mut errors: Vec<_> = read.err().into_iter().chain(processed.err()).collect();
             for writing in [file, run_file].into_iter().flatten() {
                 match writing.staged.await.map_err(|e| stopped(&e))? {
@@ -206,7 +223,17 @@ async fn store(
         size: content_size,
         sha256: content_sha256,
         checked,
+        ..
     } = streamed.processed;
+    if let Some(sorting) = streamed.sorting {
+        let sorted = sorting.await.map_err(|e| stopped(&e))?;
+        if let Err(error) = sorted {
+            for writing in [streamed.file, streamed.run_file].into_iter().flatten() {
+                writing.abort().await;
+            }
+            return Err(error);
+        }
+    }
     let (file, run_file) = tokio::try_join!(appear(streamed.file), appear(streamed.run_file))?;
     let quarantine = if checked.quarantined.is_empty() {
         None
@@ -369,40 +396,40 @@ fn process(
     (file, run_file): (Option<Frames>, Option<Frames>),
 ) -> Result<Processed, PhaseError> {
     let profile = &job.run.profile;
-    let mut file =
-        file.map(|frames| Framed::new(pool, Some(profile.config.compression.level), frames));
-    let mut run_file = run_file.map(|frames| Framed::new(pool, None, frames));
-    let checked = match (&mut file, &mut run_file) {
+    let level = Some(profile.config.compression.level);
+    let mut index = None;
+    let (checked, (size, sha256)) = match (file, run_file) {
         (Some(file), run_file) if profile.kind.is_mirror() => {
             let indexes = layer::indexes(&job.run);
             std::fs::create_dir_all(&job.scratch)
                 .map_err(|e| scratch::failed("creating", &job.scratch, e))?;
-            let mut layer = Layer::new(job.part.kind, file, &indexes, &job.scratch);
+            let mut file = Framed::new(pool, level, file);
+            let mut layer = Layer::new(job.part.kind, &mut file, &indexes, &job.scratch);
             let checked = check_all(job, pages, spare, &mut layer)?;
-            layer.finish(run_file.as_mut())?;
-            checked
+            index = layer.finish()?.zip(run_file);
+            (checked, file.finish()?)
         }
-        (Some(file), _) => check_all(job, pages, spare, &mut JsonLines(file))?,
+        (Some(file), _) => {
+            let mut file = Framed::new(pool, level, file);
+            let checked = check_all(job, pages, spare, &mut JsonLines(&mut file))?;
+            (checked, file.finish()?)
+        }
         (None, Some(run_file)) => {
-            let mut rows = RunFile::new(profile.kind, run_file)?;
+            let mut run_file = Framed::new(pool, None, run_file);
+            let mut rows = RunFile::new(profile.kind, &mut run_file)?;
             let checked = check_all(job, pages, spare, &mut rows)?;
             rows.finish()?;
-            checked
+            (checked, run_file.finish()?)
         }
         (None, None) => {
             let detail = format!("a part of {} becomes no file", profile.kind);
             return Err(PhaseError::permanent(ErrorCode::Internal, detail));
         }
     };
-    let mut content = None;
-    for framed in [file, run_file].into_iter().flatten() {
-        let ended = framed.finish()?;
-        content.get_or_insert(ended);
-    }
-    let (size, sha256) = content.unwrap_or((0, Sha256Digest::of(b"")));
     Ok(Processed {
         size,
         sha256,
         checked,
+        index,
     })
 }

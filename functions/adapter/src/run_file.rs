@@ -11,7 +11,7 @@ use export_trivy::row::Rows;
 use export_trivy::runs::{RUN_BUDGET_BYTES, RunWriter};
 
 use crate::records::Records;
-use export_staging::Framed;
+use export_staging::{FrameWriter, Framed};
 
 /// What one record says, added to rows.
 type Map = fn(&[u8], &mut Rows);
@@ -19,7 +19,7 @@ type Map = fn(&[u8], &mut Rows);
 /// A run file being written.
 pub(crate) struct RunFile<'a, 'b> {
     map: Map,
-    writer: RunWriter<Stored<'a, 'b>>,
+    writer: RunWriter<Stored<'b, Framed<'a>>>,
 }
 
 impl<'a, 'b> RunFile<'a, 'b> {
@@ -77,13 +77,30 @@ pub(crate) fn told(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Writes to where a part is stored.
-pub(crate) struct Stored<'a, 'b>(pub(crate) &'b mut Framed<'a>);
+/// What a part is stored through.
+pub(crate) trait Store {
+    fn store(&mut self, bytes: &[u8]) -> Result<(), PhaseError>;
+}
 
-impl io::Write for Stored<'_, '_> {
+impl Store for Framed<'_> {
+    fn store(&mut self, bytes: &[u8]) -> Result<(), PhaseError> {
+        self.write(bytes)
+    }
+}
+
+impl Store for FrameWriter<'_> {
+    fn store(&mut self, bytes: &[u8]) -> Result<(), PhaseError> {
+        self.write(bytes)
+    }
+}
+
+/// Writes to where a part is stored.
+pub(crate) struct Stored<'b, S>(pub(crate) &'b mut S);
+
+impl<S: Store> io::Write for Stored<'_, S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let stopped = |_| io::Error::other("nobody stores it any more");
-        self.0.write(bytes).map_err(stopped)?;
+        self.0.store(bytes).map_err(stopped)?;
         Ok(bytes.len())
     }
 

@@ -255,6 +255,23 @@ impl LedgerWriter for EmbeddedLedger {
     async fn stats(&self) -> Result<LedgerStats, PortError> {
         self.store.read("counting records", stats).await
     }
+
+    async fn tenants(&self) -> Result<Vec<Tenant>, PortError> {
+        self.store.read("listing tenants", tenants).await
+    }
+}
+
+fn tenants(connection: &Connection) -> Result<Vec<Tenant>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name FROM tenants t WHERE EXISTS (SELECT 1 FROM entries e WHERE e.tenant = t.tenant)
+         ORDER BY name",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut tenants = Vec::new();
+    while let Some(row) = rows.next()? {
+        tenants.push(policy::tenant(row.get_ref(0)?.as_str()?)?);
+    }
+    Ok(tenants)
 }
 
 fn stats(connection: &Connection) -> Result<LedgerStats, Failure> {

@@ -151,6 +151,10 @@ impl Objects for DirectoryObjects {
         .await
     }
 
+    fn file(&self, key: &ObjectKey) -> Option<PathBuf> {
+        self.folders.object(key).ok()
+    }
+
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectMeta>, PortError> {
         let key = key.clone();
         self.blocking("looking up an object", move |folders| {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::files::Files;
 use super::merge::{Merge, Source};
 use super::sort::Sorter;
-use super::{Index, IndexError, ordered};
+use super::{Extents, Index, IndexError, ordered};
+use crate::path::DocumentPath;
 use crate::terms::Record;
 
 /// Most bytes that are read of a run at once, and all runs' together.
@@ -35,22 +36,30 @@ impl IndexBuilder {
     /// # Errors
     /// When scratch cannot be written.
     pub fn push(&mut self, record: &Record<'_>) -> Result<(), IndexError> {
-        self.sorter.push(&self.indexes, record)
+        self.push_at(record, &record.document_path())
     }
 
-    /// Writes the sorted lines of all indexes as one stream, a *run*, for [`merge_runs`]. Gives how
-    /// many there are.
+    /// Adds a document whose path is known.
+    ///
+    /// # Errors
+    /// When scratch cannot be written.
+    pub fn push_at(&mut self, record: &Record<'_>, path: &DocumentPath) -> Result<(), IndexError> {
+        self.sorter.push(&self.indexes, record, path)
+    }
+
+    /// Writes the sorted lines of all indexes as one stream, a *run*, for [`merge_runs`] and
+    /// [`merge_to_layer`](super::merge_to_layer). Gives how many there are.
     ///
     /// # Errors
     /// When scratch cannot be read or `out` not be written.
-    pub fn write_run(self, out: &mut impl Write) -> Result<u64, IndexError> {
+    pub fn write_run(self, out: &mut impl Write) -> Result<Extents, IndexError> {
         let mut sorted = self.sorter.finish()?;
-        let mut lines = 0;
+        let mut extents = Extents::default();
         while let Some(line) = sorted.next()? {
             out.write_all(line).map_err(IndexError::Write)?;
-            lines += 1;
+            extents.count(line);
         }
-        Ok(lines)
+        Ok(extents)
     }
 
     /// Writes the files of all indexes to the folder `into`, in place of those that are there.
@@ -81,19 +90,21 @@ pub fn merge_runs<R: Read>(runs: Vec<R>, indexes: &[Index], into: &Path) -> Resu
     files.finish()
 }
 
-/// Merges runs to one run. For more of them than can be open at once.
+/// Merges runs to one run. For more of them than can be open at once. Gives how many lines there are.
 ///
 /// # Errors
 /// When a run cannot be read or is not sorted, or `out` cannot be written.
-pub fn merge_to_run<R: Read>(runs: Vec<R>, out: &mut impl Write) -> Result<(), IndexError> {
+pub fn merge_to_run<R: Read>(runs: Vec<R>, out: &mut impl Write) -> Result<Extents, IndexError> {
     let mut merge = open(runs)?;
+    let mut extents = Extents::default();
     while let Some(line) = merge.next()? {
         out.write_all(line).map_err(IndexError::Write)?;
+        extents.count(line);
     }
-    Ok(())
+    Ok(extents)
 }
 
-fn open<R: Read>(runs: Vec<R>) -> Result<Merge<R>, IndexError> {
+pub(super) fn open<R: Read>(runs: Vec<R>) -> Result<Merge<R>, IndexError> {
     let buffer = (ALL_BUFFERS / runs.len().max(1)).clamp(8 << 10, RUN_BUFFER);
     let sources = runs
         .into_iter()

@@ -14,6 +14,7 @@ mod build;
 mod error;
 mod files;
 mod find;
+mod layer;
 mod merge;
 mod sort;
 mod update;
@@ -23,6 +24,7 @@ use std::fmt;
 pub use build::{IndexBuilder, merge_runs, merge_to_run};
 pub use error::IndexError;
 pub use find::find;
+pub use layer::{Extents, merge_to_layer};
 pub use update::IndexUpdate;
 
 /// Longest term that is indexed, in bytes as it is spelt in JSON: what selectors take. Longer ones

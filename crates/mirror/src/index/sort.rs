@@ -1,5 +1,6 @@
 //! Sorting more lines than memory holds: sorted runs in files without a name, and one merge.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{BufWriter, Seek as _, Write as _};
 use std::path::PathBuf;
@@ -15,126 +16,106 @@ const MOST_RUNS: usize = 64;
 const RUN_BUFFER: usize = 64 << 10;
 /// Least memory: below it, files would be many and small.
 const LEAST_BUDGET: usize = 4 << 10;
-/// The part of memory that is for slots: a line has about five times as many bytes.
-const SLOTS_SHARE: usize = 6;
+/// The part of memory that is for slots, in fifths: a line has about as many bytes of its own.
+const SLOTS_FIFTHS: usize = 2;
+/// Bytes of a term that a slot holds.
+const ORDER_BYTES: usize = 15;
 
-/// A line in the arena. `order` is how lines sort unless it is equal: the index, and the first
-/// fifteen bytes after the head. A path follows every term, so there always are as many.
+/// A line: a term in the arena, and a document. `order` is how lines sort unless it is equal: the
+/// index, and the first fifteen bytes of the term and the quote that ends it.
 #[derive(Clone, Copy)]
 struct Slot {
     order: u128,
-    start: usize,
-    length: u32,
-    /// Bytes of the head.
-    head: u32,
+    term: u32,
+    /// Which document; once they are sorted, counted by their paths.
+    document: u32,
+    term_bytes: u16,
+    index: Index,
+}
+
+/// A document that was added. `order` is how paths sort unless it is equal.
+#[derive(Clone, Copy)]
+struct Document {
+    path: u32,
+    path_bytes: u8,
+    order: u16,
 }
 
 /// Takes lines in any order; gives each once, sorted.
 pub(super) struct Sorter {
     scratch: PathBuf,
+    lines: Lines,
+    runs: Vec<File>,
+}
+
+/// What is in memory.
+pub(super) struct Lines {
     arena: Vec<u8>,
     slots: Vec<Slot>,
-    runs: Vec<File>,
+    documents: Vec<Document>,
 }
 
 impl Sorter {
     /// Sorts in about `budget` bytes of memory, and files in the folder `scratch` beyond that.
     pub(super) fn new(scratch: PathBuf, budget: usize) -> Self {
-        let budget = budget.max(LEAST_BUDGET);
+        let budget = budget.clamp(LEAST_BUDGET, u32::MAX as usize);
         // Never grown, so that nothing is there twice for a moment. What is not used costs nothing.
-        let slots = budget / SLOTS_SHARE / size_of::<Slot>();
+        let slots = budget / 5 * SLOTS_FIFTHS;
+        let count = slots / (size_of::<Slot>() + size_of::<Document>());
         Self {
             scratch,
-            arena: Vec::with_capacity(budget - budget / SLOTS_SHARE),
-            slots: Vec::with_capacity(slots),
+            lines: Lines {
+                arena: Vec::with_capacity(budget - slots),
+                slots: Vec::with_capacity(count),
+                documents: Vec::with_capacity(count),
+            },
             runs: Vec::new(),
         }
     }
 
-    /// Adds the lines of a document for `indexes`.
+    /// Adds the lines of a document that lies at `path` for `indexes`.
     pub(super) fn push(
         &mut self,
         indexes: &[Index],
         record: &Record<'_>,
+        path: &DocumentPath,
     ) -> Result<(), IndexError> {
-        let path = DocumentPath::of(record.kind, &record.id);
+        if !self.lines.has_room(path.as_bytes().len()) {
+            self.spill()?;
+        }
+        let mut document = self.lines.document(path);
         for &index in indexes {
             let mut done = Ok(());
             record.terms(index, &mut |term| {
-                if done.is_ok() {
-                    done = self.push_line(index, term, &path);
+                // Control characters are escaped in every canonical term.
+                let is_one = term.len() <= MAX_TERM_BYTES && term.iter().all(|byte| *byte >= b' ');
+                if done.is_err() || !is_one {
+                    return;
                 }
+                if !self.lines.has_room(term.len()) {
+                    done = self.spill();
+                    document = self.lines.document(path);
+                }
+                self.lines.push(index, term, document);
             });
             done?;
         }
         Ok(())
     }
 
-    fn push_line(
-        &mut self,
-        index: Index,
-        term: &[u8],
-        path: &DocumentPath,
-    ) -> Result<(), IndexError> {
-        // Control characters are escaped in every canonical term.
-        if term.len() > MAX_TERM_BYTES || term.iter().any(|byte| *byte < b' ') {
-            return Ok(());
-        }
-        let parts = [index.head(), term, BETWEEN, path.as_bytes(), TAIL];
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        if self.slots.len() == self.slots.capacity()
-            || self.arena.len() + length > self.arena.capacity()
-        {
-            self.spill()?;
-        }
-        let start = self.arena.len();
-        for part in parts {
-            self.arena.extend_from_slice(part);
-        }
-        let head = index.head().len();
-        let mut order = [0; 16];
-        let (tag, text) = order.split_at_mut(1);
-        tag.fill(index as u8);
-        for (to, from) in text.iter_mut().zip(self.arena.iter().skip(start + head)) {
-            *to = *from;
-        }
-        self.slots.push(Slot {
-            order: u128::from_be_bytes(order),
-            start,
-            length: length as u32,
-            head: head as u32,
-        });
-        Ok(())
-    }
-
-    fn sort(&mut self) {
-        let arena = &self.arena;
-        let rest = |slot: &Slot| {
-            let from = slot.start + slot.head as usize + 15;
-            arena
-                .get(from..slot.start + slot.length as usize)
-                .unwrap_or_default()
-        };
-        self.slots
-            .sort_unstable_by(|a, b| a.order.cmp(&b.order).then_with(|| rest(a).cmp(rest(b))));
-        self.slots
-            .dedup_by(|a, b| a.order == b.order && rest(a) == rest(b));
-    }
-
     fn spill(&mut self) -> Result<(), IndexError> {
-        if self.slots.is_empty() {
+        if self.lines.slots.is_empty() {
+            self.lines.clear();
             return Ok(());
         }
-        self.sort();
+        self.lines.sort();
         let (mut run, failed) = self.run_file()?;
-        for slot in &self.slots {
-            let line = self
-                .arena
-                .get(slot.start..slot.start + slot.length as usize);
-            run.write_all(line.unwrap_or_default()).map_err(&failed)?;
+        let mut line = Vec::new();
+        for slot in &self.lines.slots {
+            self.lines.write(slot, &mut line);
+            run.write_all(&line).map_err(&failed)?;
         }
-        self.arena.clear();
-        self.slots.clear();
+        self.lines.clear();
         self.keep(run)?;
         if self.runs.len() >= MOST_RUNS {
             let mut merge = open(std::mem::take(&mut self.runs))?;
@@ -174,15 +155,152 @@ impl Sorter {
     /// Every line, sorted, each once.
     pub(super) fn finish(mut self) -> Result<Sorted, IndexError> {
         if self.runs.is_empty() {
-            self.sort();
+            self.lines.sort();
             return Ok(Sorted::Memory {
-                sorter: self,
+                lines: self.lines,
                 at: 0,
+                line: Vec::new(),
             });
         }
         self.spill()?;
         open(self.runs).map(Sorted::Files)
     }
+}
+
+impl Lines {
+    fn has_room(&self, bytes: usize) -> bool {
+        self.slots.len() < self.slots.capacity()
+            && self.documents.len() < self.documents.capacity()
+            && self.arena.len() + bytes <= self.arena.capacity()
+    }
+
+    fn clear(&mut self) {
+        self.arena.clear();
+        self.slots.clear();
+        self.documents.clear();
+    }
+
+    /// Keeps bytes; says where.
+    fn keep(&mut self, bytes: &[u8]) -> u32 {
+        let at = self.arena.len() as u32;
+        self.arena.extend_from_slice(bytes);
+        at
+    }
+
+    /// Adds a document; says which it is.
+    fn document(&mut self, path: &DocumentPath) -> u32 {
+        let document = Document {
+            path: self.keep(path.as_bytes()),
+            path_bytes: path.as_bytes().len() as u8,
+            order: path.order(),
+        };
+        self.documents.push(document);
+        self.documents.len() as u32 - 1
+    }
+
+    fn push(&mut self, index: Index, term: &[u8], document: u32) {
+        let mut order = [0; ORDER_BYTES + 1];
+        let (tag, text) = order.split_at_mut(1);
+        tag.fill(index as u8);
+        for (to, from) in text.iter_mut().zip(term.iter().chain(b"\"")) {
+            *to = *from;
+        }
+        let slot = Slot {
+            order: u128::from_be_bytes(order),
+            term: self.keep(term),
+            document,
+            term_bytes: term.len() as u16,
+            index,
+        };
+        self.slots.push(slot);
+    }
+
+    fn bytes(&self, start: u32, length: usize) -> &[u8] {
+        let start = start as usize;
+        self.arena.get(start..start + length).unwrap_or_default()
+    }
+
+    fn term(&self, slot: &Slot) -> &[u8] {
+        self.bytes(slot.term, usize::from(slot.term_bytes))
+    }
+
+    fn path(&self, document: &Document) -> &[u8] {
+        self.bytes(document.path, usize::from(document.path_bytes))
+    }
+
+    /// How the lines compare, byte for byte, once documents are sorted.
+    fn compare(&self, a: &Slot, b: &Slot) -> Ordering {
+        a.order.cmp(&b.order).then_with(|| {
+            let rest = |slot| self.term(slot).get(ORDER_BYTES..).unwrap_or_default();
+            compare_ended(rest(a), rest(b)).then(a.document.cmp(&b.document))
+        })
+    }
+
+    fn sort(&mut self) {
+        self.sort_documents();
+        let mut slots = std::mem::take(&mut self.slots);
+        slots.sort_unstable_by(|a, b| self.compare(a, b));
+        slots.dedup_by(|a, b| self.compare(a, b) == Ordering::Equal);
+        self.slots = slots;
+    }
+
+    /// Sorts documents by their paths, so that whether a line comes before another of the same term is
+    /// one comparison of numbers. Those that have the same path are one afterwards.
+    fn sort_documents(&mut self) {
+        let mut sorted: Vec<(u16, u32)> = (0..)
+            .zip(&self.documents)
+            .map(|(number, document)| (document.order, number))
+            .collect();
+        sorted.sort_unstable();
+        let path = |(_, number): &(u16, u32)| {
+            let document = self.documents.get(*number as usize);
+            document.map_or(&[][..], |document| self.path(document))
+        };
+        // They come in the order of their ids mostly, and so do the names of files in one folder: a sort
+        // that sees that has little to do.
+        for folder in sorted.chunk_by_mut(|a, b| a.0 == b.0) {
+            folder.sort_by(|a, b| path(a).cmp(path(b)));
+        }
+        let mut places = vec![0; sorted.len()];
+        let mut documents: Vec<Document> = Vec::with_capacity(self.documents.capacity());
+        for (_, number) in sorted {
+            let Some(document) = self.documents.get(number as usize) else {
+                continue;
+            };
+            if documents.last().map(|last| self.path(last)) != Some(self.path(document)) {
+                documents.push(*document);
+            }
+            if let Some(place) = places.get_mut(number as usize) {
+                *place = documents.len() as u32 - 1;
+            }
+        }
+        for slot in &mut self.slots {
+            slot.document = places
+                .get(slot.document as usize)
+                .copied()
+                .unwrap_or_default();
+        }
+        self.documents = documents;
+    }
+
+    /// Writes a line over what `line` holds.
+    fn write(&self, slot: &Slot, line: &mut Vec<u8>) {
+        line.clear();
+        let document = self.documents.get(slot.document as usize);
+        let path = document.map_or(&[][..], |document| self.path(document));
+        for part in [slot.index.head(), self.term(slot), BETWEEN, path, TAIL] {
+            line.extend_from_slice(part);
+        }
+    }
+}
+
+/// How two terms compare, each with the quote that ends it.
+fn compare_ended(a: &[u8], b: &[u8]) -> Ordering {
+    let both = a.len().min(b.len());
+    let end = |text: &[u8]| text.get(both).copied().unwrap_or(b'"');
+    a.get(..both)
+        .cmp(&b.get(..both))
+        .then_with(|| end(a).cmp(&end(b)))
 }
 
 fn open(runs: Vec<File>) -> Result<Merge<File>, IndexError> {
@@ -194,7 +312,11 @@ fn open(runs: Vec<File>) -> Result<Merge<File>, IndexError> {
 
 /// Sorted lines, one after the other.
 pub(super) enum Sorted {
-    Memory { sorter: Sorter, at: usize },
+    Memory {
+        lines: Lines,
+        at: usize,
+        line: Vec<u8>,
+    },
     Files(Merge<File>),
 }
 
@@ -203,13 +325,13 @@ impl Sorted {
     pub(super) fn next(&mut self) -> Result<Option<&[u8]>, IndexError> {
         match self {
             Self::Files(merge) => merge.next(),
-            Self::Memory { sorter, at } => {
-                let Some(slot) = sorter.slots.get(*at) else {
+            Self::Memory { lines, at, line } => {
+                let Some(slot) = lines.slots.get(*at) else {
                     return Ok(None);
                 };
                 *at += 1;
-                let line = slot.start..slot.start + slot.length as usize;
-                Ok(sorter.arena.get(line))
+                lines.write(slot, line);
+                Ok(Some(line))
             }
         }
     }

@@ -15,6 +15,7 @@ use export_model::{Kind, Tenant};
 use proptest::prelude::*;
 
 use super::*;
+use crate::layer::{LayerReader, Member};
 use crate::path::document;
 use crate::terms::Record;
 
@@ -137,6 +138,7 @@ fn files_are_those_of_brute_force_in_any_memory() {
 fn parts_that_are_merged_give_the_files_of_the_whole() {
     let documents = generated(500);
     let scratch = tempfile::tempdir().unwrap();
+    let mut all = Extents::default();
     let mut runs: Vec<Vec<u8>> = documents
         .chunks(37)
         .map(|part| {
@@ -145,11 +147,14 @@ fn parts_that_are_merged_give_the_files_of_the_whole() {
                 builder.push(&Record::read(bytes).unwrap()).unwrap();
             }
             let mut run = Vec::new();
-            let lines = builder.write_run(&mut run).unwrap();
-            assert_eq!(
-                lines as usize,
-                run.split_inclusive(|byte| *byte == b'\n').count()
-            );
+            let extents = builder.write_run(&mut run).unwrap();
+            assert_eq!(Extents::of_bytes(&extents.to_bytes()), extents);
+            let mut counted = Extents::default();
+            for line in run.split_inclusive(|byte| *byte == b'\n') {
+                counted.count(line);
+            }
+            assert_eq!(extents, counted);
+            all = all.and(extents);
             run
         })
         .collect();
@@ -157,9 +162,24 @@ fn parts_that_are_merged_give_the_files_of_the_whole() {
     let readers = |runs: &[Vec<u8>]| runs.iter().cloned().map(Cursor::new).collect::<Vec<_>>();
     merge_runs(readers(&runs), &Index::ALL, folder.path()).unwrap();
     check_files(folder.path(), &documents, &Index::ALL);
+    let mut layer = Vec::new();
+    merge_to_layer(
+        readers(&runs),
+        &all,
+        &Index::ALL,
+        scratch.path(),
+        &mut layer,
+    )
+    .unwrap();
+    check_layer(&layer, folder.path());
     // In two rounds.
     let mut half = Vec::new();
-    merge_to_run(readers(&runs[..6]), &mut half).unwrap();
+    let first = merge_to_run(readers(&runs[..6]), &mut half).unwrap();
+    let mut rest = Extents::default();
+    for line in runs[6..].concat().split_inclusive(|byte| *byte == b'\n') {
+        rest.count(line);
+    }
+    assert_eq!(first.and(rest), all);
     runs.splice(..6, [half]);
     merge_runs(readers(&runs), &Index::ALL, folder.path()).unwrap();
     check_files(folder.path(), &documents, &Index::ALL);
@@ -168,6 +188,39 @@ fn parts_that_are_merged_give_the_files_of_the_whole() {
         merge_runs(readers(&runs), &[Index::Purl], only.path()),
         Err(IndexError::Damaged { .. })
     ));
+    // Neither may a layer lack lines that its headers count, nor have others.
+    for (runs, indexes) in [
+        (&runs[..3], &Index::ALL[..]),
+        (&runs[..], &[Index::Purl]),
+        (&runs[..], &[Index::Identifier]),
+    ] {
+        let scratch = scratch.path();
+        let made = merge_to_layer(readers(runs), &all, indexes, scratch, &mut Vec::new());
+        assert!(matches!(made, Err(IndexError::Damaged { .. })), "{made:?}");
+    }
+}
+
+/// The files in a layer are those of `folder`.
+fn check_layer(layer: &[u8], folder: &Path) {
+    let mut reader = LayerReader::new(layer, u64::MAX);
+    let mut files = Vec::new();
+    while let Some(Member { path, bytes }) = reader.next().unwrap() {
+        let name = path.strip_prefix("indexes/").unwrap();
+        assert!(bytes == fs::read(folder.join(name)).unwrap(), "{path}");
+        files.push(path.to_owned());
+    }
+    let expected = Index::ALL.map(|index| [index.lines_file(), index.offsets_file()].map(path));
+    assert_eq!(files, expected.concat());
+}
+
+#[test]
+fn a_layer_of_no_documents_has_empty_files() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&[], &Index::ALL, 0, folder.path());
+    let mut layer = Vec::new();
+    let (none, scratch) = (Vec::<&[u8]>::new(), folder.path());
+    merge_to_layer(none, &Extents::default(), &Index::ALL, scratch, &mut layer).unwrap();
+    check_layer(&layer, folder.path());
 }
 
 #[test]

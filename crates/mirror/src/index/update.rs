@@ -40,7 +40,8 @@ impl IndexUpdate {
     /// # Errors
     /// When scratch cannot be written.
     pub fn remove(&mut self, record: &Record<'_>) -> Result<(), IndexError> {
-        self.gone.push(&self.indexes, record)
+        self.gone
+            .push(&self.indexes, record, &record.document_path())
     }
 
     /// A document came, or is these bytes since it changed.
@@ -48,7 +49,8 @@ impl IndexUpdate {
     /// # Errors
     /// When scratch cannot be written.
     pub fn add(&mut self, record: &Record<'_>) -> Result<(), IndexError> {
-        self.come.push(&self.indexes, record)
+        self.come
+            .push(&self.indexes, record, &record.document_path())
     }
 
     /// Reads the indexes in the folder `from`; writes the new ones to the folder `into`, another

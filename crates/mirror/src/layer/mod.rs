@@ -17,6 +17,7 @@ pub use reader::{LayerReader, Member, MemberHead};
 use export_model::Kind;
 use export_ustar::{BLOCK, file_header};
 
+use crate::path::DocumentPath;
 use crate::{index, path};
 
 /// What stands at the end of a layer.
@@ -45,6 +46,17 @@ pub fn header(path: &str, size: u64) -> Result<[u8; BLOCK], HeaderError> {
         return Err(refused());
     }
     file_header(path, size).ok_or_else(refused)
+}
+
+/// The header of a document.
+///
+/// # Errors
+/// When the size is 8 GiB or more.
+pub fn document_header(path: &DocumentPath, size: u64) -> Result<[u8; BLOCK], HeaderError> {
+    file_header(path.as_str(), size).ok_or_else(|| HeaderError {
+        path: path.to_string(),
+        size,
+    })
 }
 
 /// What comes after a content of `size` bytes.

@@ -1,5 +1,6 @@
 //! The suite of the evidence ports, for a ledger that can be filled.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use export_model::{
@@ -579,6 +580,9 @@ async fn stats<S: Evidence + LedgerWriter>(store: &S) {
     list.push(record(Kind::Vex, "s", "vex"));
     list.push(owned_by(&globex, record(Kind::Vex, "s", "vex")));
     append(store, &list).await;
+    let tenants: BTreeSet<_> = list.iter().map(|record| record.tenant.clone()).collect();
+    let tenants: Vec<_> = tenants.into_iter().collect();
+    assert_eq!(store.tenants().await.unwrap(), tenants);
     let stats = store.stats().await.unwrap();
     let found: Vec<_> = stats
         .sources

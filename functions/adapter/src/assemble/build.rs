@@ -1,16 +1,13 @@
-//! The merge itself, in a thread of its own, watched from outside.
+//! The merge of what becomes databases, in a thread of its own, watched from outside.
 
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use export_lifecycle::PhaseError;
 use export_model::{AssembledCompression, ErrorCode, ProfileKind, Run, Sha256Digest};
 use export_trivy::{Compression, TrivyError, assemble_database, assemble_java};
 
-use super::watch::LOOK;
-use super::{Watch, blocking};
+use super::{Watch, watched};
 use crate::run_file::told;
 use crate::scratch::{self, Scratch};
 
@@ -30,47 +27,18 @@ pub(super) struct Made {
 }
 
 /// Merges `runs` into the files of `run`'s kind. What is compressed on its way to storage is compressed at
-/// `level`.
+/// the profile's level.
 pub(super) async fn build(
     run: &Run,
-    level: i32,
     runs: Vec<PathBuf>,
     scratch: &Arc<Scratch>,
     watch: &mut Watch<'_>,
 ) -> Result<Vec<Made>, PhaseError> {
-    let (kind, indexes) = (run.profile.kind, crate::layer::indexes(run));
-    let stop = Stop(Arc::default());
-    let (stopped, kept) = (Arc::clone(&stop.0), Arc::clone(scratch));
-    let mut merging = pin!(blocking(move || {
-        let proceed = || !stopped.load(Ordering::Relaxed);
-        if kind.is_mirror() {
-            return super::indexes::make(&indexes, level, &runs, kept.path(), &proceed);
-        }
-        merge(kind, level, &runs, kept.path(), &proceed)
-    }));
-    let why = loop {
-        tokio::select! {
-            made = &mut merging => return made,
-            () = tokio::time::sleep(LOOK) => {
-                if let Err(error) = watch.look().await {
-                    break error;
-                }
-            }
-        }
-    };
-    drop(stop);
-    // It stops soon; until then it has the disk.
-    let _ = merging.await;
-    Err(why)
-}
-
-/// Tells the thread to stop, whichever way its caller goes.
-struct Stop(Arc<AtomicBool>);
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
+    let (kind, level) = (run.profile.kind, run.profile.config.compression.level);
+    watched(scratch, watch, move |scratch, proceed| {
+        merge(kind, level, &runs, scratch.path(), proceed)
+    })
+    .await
 }
 
 fn merge(

@@ -18,6 +18,13 @@ use crate::scratch::{Scratch, failed};
 /// Bytes that are read of an object at once.
 const READ: u64 = 8 << 20;
 
+/// A run file at hand.
+pub(super) struct RunAt {
+    pub(super) path: PathBuf,
+    /// Where it lies on staging, and nobody has looked yet whether it is what was written: what it must be.
+    pub(super) unread: Option<StagedFile>,
+}
+
 /// Fetches what parts were staged as, in their order; gives the files.
 pub(super) async fn fetch(
     ports: &Ports,
@@ -32,6 +39,30 @@ pub(super) async fn fetch(
         files.push(path);
     }
     Ok(files)
+}
+
+/// The same, without fetching what lies on this machine: whoever reads it compares its digest.
+pub(super) async fn at_hand(
+    ports: &Ports,
+    parts: &[StagedFile],
+    scratch: &Arc<Scratch>,
+    watch: &mut Watch<'_>,
+) -> Result<Vec<RunAt>, PhaseError> {
+    let mut runs = Vec::with_capacity(parts.len());
+    for (index, part) in parts.iter().enumerate() {
+        runs.push(match ports.objects.file(&part.object) {
+            Some(path) => RunAt {
+                path,
+                unread: Some(part.clone()),
+            },
+            None => {
+                let path = scratch.path().join(format!("part-{index:05}"));
+                one(ports, part, path.clone(), scratch, watch).await?;
+                RunAt { path, unread: None }
+            }
+        });
+    }
+    Ok(runs)
 }
 
 async fn one(

@@ -1,151 +1,206 @@
-//! The indexes of a mirror's tree, as a layer.
+//! The indexes of a mirror's tree, as a layer: merged, compressed and stored in one go.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, Read, Seek as _, SeekFrom, Take, Write};
+use std::path::Path;
+use std::sync::Arc;
 
-use export_lifecycle::PhaseError;
-use export_mirror::index::{self, Index, IndexError, merge_runs, merge_to_run};
-use export_mirror::layer::{END, header, padding};
-use export_model::{AssembledCompression, ErrorCode, Sha256Digest};
+use export_lifecycle::{Held, PhaseError};
+use export_mirror::LISTS_LEVEL;
+use export_mirror::index::{Extents, Index, IndexError, merge_to_layer, merge_to_run};
+use export_model::{
+    AssembledCompression, AssembledFile, ErrorCode, ObjectKey, Run, Sha256Digest, StagedFile,
+};
+use export_ports::Ports;
+use export_staging::{FramePool, Framed, PendingFrame, Seal};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc;
 
-use super::build::Made;
-use crate::run_file::told;
-use crate::scratch;
+use super::fetch::RunAt;
+use super::{Watch, watched};
+use crate::run_file::{Stored, told};
+use crate::scratch::{self, Scratch};
 
 /// The layer's path in the bundle.
-const LAYER: &str = "payload/layers/indexes-00000.tar";
+const LAYER: &str = "payload/layers/indexes-00000.tar.zst";
 const COPY: usize = 256 << 10;
 /// Runs that are open at once: a run of an export may have more parts than a process may have files.
 const OPEN: usize = 256;
 
-/// Merges what the documents of each part are found by. `proceed` says whether to go on.
-pub(super) fn make(
+/// Merges what the documents of each part are found by, and stores it.
+pub(super) async fn store(
+    ports: &Ports,
+    held: &Held,
+    (run, seal): (&Run, &Seal),
+    frames: &Arc<FramePool>,
+    runs: Vec<RunAt>,
+    scratch: &Arc<Scratch>,
+    watch: &mut Watch<'_>,
+) -> Result<AssembledFile, PhaseError> {
+    let path = seal.path(LAYER);
+    let sealer = seal.sealer(&path)?;
+    let object = ObjectKey::new(&run.key, held.token(), &path)
+        .map_err(|e| PhaseError::permanent(ErrorCode::Internal, e.to_string()))?;
+    let (send, receive) = mpsc::channel(1);
+    let pool = Arc::clone(frames);
+    let writing = export_staging::write(
+        ports.clone(),
+        Arc::clone(frames),
+        object.clone(),
+        receive,
+        sealer,
+    );
+    let indexes = crate::layer::indexes(run);
+    let merging = watched(scratch, watch, move |scratch, proceed| {
+        merge(&indexes, runs, scratch.path(), proceed, &pool, send)
+    });
+    let (merged, written) = tokio::join!(merging, writing);
+    let (staged, (content_size, content_sha256)) = match (merged, written) {
+        (Ok(content), Ok(staged)) => (staged, content),
+        // Where storing failed, merging only says that nobody listened.
+        (Err(PhaseError::Superseded) | Ok(_), Err(error)) | (Err(error), Err(_)) => {
+            return Err(error);
+        }
+        (Err(error), Ok(staged)) => {
+            staged.abort().await;
+            return Err(error);
+        }
+    };
+    let (size, sha256) = (staged.size, staged.sha256);
+    staged.complete().await?;
+    Ok(AssembledFile {
+        path,
+        object,
+        size,
+        sha256,
+        content_size,
+        content_sha256,
+        media_type: "application/x-tar".to_owned(),
+        compression: Some(AssembledCompression::Zstd { level: LISTS_LEVEL }),
+    })
+}
+
+/// Merges runs to a layer; gives its size and digest. `proceed` says whether to go on.
+fn merge(
     indexes: &[Index],
-    level: i32,
-    runs: &[PathBuf],
+    mut runs: Vec<RunAt>,
     scratch: &Path,
     proceed: &dyn Fn() -> bool,
-) -> Result<Vec<Made>, PhaseError> {
-    let folder = scratch.join("indexes");
-    std::fs::create_dir(&folder).map_err(|e| scratch::failed("creating", &folder, e))?;
+    pool: &FramePool,
+    frames: mpsc::Sender<PendingFrame>,
+) -> Result<(u64, Sha256Digest), PhaseError> {
     let merging = |error: IndexError| failed(scratch, proceed, &error);
-    let mut runs = runs.to_vec();
     let mut round = 0;
     while runs.len() > OPEN {
         let mut merged = Vec::with_capacity(runs.len().div_ceil(OPEN));
         for some in runs.chunks(OPEN) {
             let path = scratch.join(format!("merged-{round}-{}", merged.len()));
-            let file = File::create_new(&path).map_err(|e| scratch::failed("writing", &path, e))?;
+            let writing = |e: io::Error| scratch::failed("writing", &path, e);
+            let file = File::create_new(&path).map_err(writing)?;
             let mut file = BufWriter::with_capacity(COPY, file);
-            merge_to_run(open(some, proceed)?, &mut file).map_err(merging)?;
-            file.flush()
-                .map_err(|e| scratch::failed("writing", &path, e))?;
-            remove(some)?;
-            merged.push(path);
+            let mut open = OpenRuns::open(some, proceed)?;
+            let extents = merge_to_run(open.readers(), &mut file).map_err(merging)?;
+            open.close()?;
+            file.write_all(&extents.to_bytes())
+                .and_then(|()| file.flush())
+                .map_err(writing)?;
+            // What is stored next wants space too.
+            for run in some.iter().filter(|run| run.unread.is_none()) {
+                let removing = |e| scratch::failed("removing", &run.path, e);
+                std::fs::remove_file(&run.path).map_err(removing)?;
+            }
+            merged.push(RunAt { path, unread: None });
         }
         (runs, round) = (merged, round + 1);
     }
-    merge_runs(open(&runs, proceed)?, indexes, &folder).map_err(merging)?;
-    remove(&runs)?;
-    let path = scratch.join("indexes.tar");
-    let writing = |e: io::Error| scratch::failed("writing", &path, e);
-    let file = File::create_new(&path).map_err(writing)?;
-    let mut layer = Hashed {
-        file: BufWriter::with_capacity(COPY, file),
-        hash: Sha256::new(),
-        size: 0,
-    };
-    for index in indexes {
-        for name in [index.lines_file(), index.offsets_file()] {
-            let at = folder.join(name);
-            member(&mut layer, name, &at).map_err(writing)?;
-            std::fs::remove_file(&at).map_err(|e| scratch::failed("removing", &at, e))?;
-        }
-    }
-    layer
-        .write_all(&END)
-        .and_then(|()| layer.flush())
-        .map_err(writing)?;
-    let content = (layer.size, Sha256Digest(layer.hash.finalize().into()));
-    Ok(vec![Made {
-        path: format!("{LAYER}.zst"),
-        file: path,
-        media_type: "application/x-tar",
-        compression: Some(AssembledCompression::Zstd { level }),
-        made: content,
-        content,
-    }])
+    let mut layer = Framed::new(pool, Some(LISTS_LEVEL), frames);
+    let mut open = OpenRuns::open(&runs, proceed)?;
+    let extents = open.extents;
+    let mut out = Stored(&mut layer);
+    merge_to_layer(open.readers(), &extents, indexes, scratch, &mut out).map_err(merging)?;
+    open.close()?;
+    layer.finish()
 }
 
-fn open<'a>(
-    runs: &[PathBuf],
-    proceed: &'a dyn Fn() -> bool,
-) -> Result<Vec<Watched<'a>>, PhaseError> {
-    runs.iter()
-        .map(|run| match File::open(run) {
-            Ok(file) => Ok(Watched { file, proceed }),
-            Err(error) => Err(scratch::failed("opening", run, error)),
-        })
-        .collect()
-}
-
-/// What is stored next wants space too.
-fn remove(runs: &[PathBuf]) -> Result<(), PhaseError> {
-    for run in runs {
-        std::fs::remove_file(run).map_err(|e| scratch::failed("removing", run, e))?;
-    }
-    Ok(())
-}
-
-fn member(layer: &mut Hashed, name: &str, from: &Path) -> io::Result<()> {
-    let mut file = File::open(from)?;
-    let size = file.metadata()?.len();
-    layer.write_all(&header(&index::path(name), size).map_err(io::Error::other)?)?;
-    let mut buffer = vec![0; COPY];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            count => layer.write_all(buffer.get(..count).unwrap_or_default())?,
-        }
-    }
-    layer.write_all(padding(size))
-}
-
-/// A file that is hashed as it is written.
-struct Hashed {
-    file: BufWriter<File>,
-    hash: Sha256,
-    size: u64,
-}
-
-impl Write for Hashed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write_all(bytes)?;
-        self.hash.update(bytes);
-        self.size += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
+/// Runs that are merged.
+struct OpenRuns<'a> {
+    runs: Vec<OpenRun<'a>>,
+    /// How many lines there are in all of them.
+    extents: Extents,
 }
 
 /// A run that can no longer be read once nobody wants the result.
-struct Watched<'a> {
-    file: File,
+struct OpenRun<'a> {
+    file: Take<File>,
     proceed: &'a dyn Fn() -> bool,
+    /// What its lines hash to, and what they must, with what follows them.
+    digest: Option<(Sha256, &'a StagedFile)>,
+    end: [u8; Extents::BYTES],
 }
 
-impl Read for Watched<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if (self.proceed)() {
-            self.file.read(buffer)
-        } else {
-            Err(io::Error::other("the run no longer wants its indexes"))
+impl<'a> OpenRuns<'a> {
+    fn open(runs: &'a [RunAt], proceed: &'a dyn Fn() -> bool) -> Result<Self, PhaseError> {
+        let mut all = Self {
+            runs: Vec::with_capacity(runs.len()),
+            extents: Extents::default(),
+        };
+        for run in runs {
+            let reading = |e: io::Error| scratch::failed("reading", &run.path, e);
+            let mut file = File::open(&run.path).map_err(reading)?;
+            let end = Extents::BYTES as u64;
+            let size = file.metadata().map_err(reading)?.len().checked_sub(end);
+            let Some(size) = size else {
+                let detail = format!("{} does not say what is in it", run.path.display());
+                return Err(PhaseError::permanent(ErrorCode::Storage, detail));
+            };
+            let mut end = [0; Extents::BYTES];
+            file.seek(SeekFrom::Start(size))
+                .and_then(|_| file.read_exact(&mut end))
+                .and_then(|()| file.rewind())
+                .map_err(reading)?;
+            all.extents = all.extents.and(Extents::of_bytes(&end));
+            all.runs.push(OpenRun {
+                file: file.take(size),
+                proceed,
+                digest: run.unread.as_ref().map(|staged| (Sha256::new(), staged)),
+                end,
+            });
         }
+        Ok(all)
+    }
+
+    fn readers(&mut self) -> Vec<&mut OpenRun<'a>> {
+        self.runs.iter_mut().collect()
+    }
+
+    /// What was read to its end must be what was written.
+    fn close(self) -> Result<(), PhaseError> {
+        for run in self.runs {
+            let Some((mut hash, staged)) = run.digest else {
+                continue;
+            };
+            hash.update(run.end);
+            let digest = Sha256Digest(hash.finalize().into());
+            if digest != staged.sha256 {
+                let (object, written) = (&staged.object, &staged.sha256);
+                let detail = format!("{object} has the digest {digest}, but {written} was written");
+                return Err(PhaseError::permanent(ErrorCode::Storage, detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Read for OpenRun<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !(self.proceed)() {
+            return Err(io::Error::other("the run no longer wants its indexes"));
+        }
+        let count = self.file.read(buffer)?;
+        if let Some((hash, _)) = &mut self.digest {
+            hash.update(buffer.get(..count).unwrap_or_default());
+        }
+        Ok(count)
     }
 }
 
@@ -155,10 +210,12 @@ fn failed(scratch: &Path, proceed: &dyn Fn() -> bool, error: &IndexError) -> Pha
         return PhaseError::Superseded;
     }
     match error {
+        // Whoever stores it has stopped, and says why.
+        IndexError::Write(_) => PhaseError::Superseded,
         IndexError::File { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
             scratch::full(scratch)
         }
-        IndexError::File { .. } | IndexError::Read(_) => {
+        IndexError::File { .. } | IndexError::Read(_) | IndexError::Damaged { .. } => {
             PhaseError::permanent(ErrorCode::Storage, told(error))
         }
         other => {

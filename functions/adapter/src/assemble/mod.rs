@@ -12,16 +12,18 @@ mod store;
 mod watch;
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use export_lifecycle::{Budget, Held, PhaseError, transact};
 use export_model::{AssembledFile, ErrorCode, EventBody, Part, Run, RunStatus, StagedFile, WorkId};
 use export_ports::Ports;
-use export_staging::Seal;
+use export_staging::{FramePool, Seal};
 use export_telemetry as telemetry;
 use tracing::Instrument;
 
-use self::watch::Watch;
+use self::watch::{LOOK, Watch};
 use crate::registry::Registry;
 use crate::scratch::Scratch;
 
@@ -31,6 +33,7 @@ const PAGE: usize = 1_000;
 pub(crate) async fn assemble(
     ports: &Ports,
     registry: &Registry,
+    frames: &Arc<FramePool>,
     scratch: &Path,
     held: Held,
     budget: Budget,
@@ -40,7 +43,7 @@ pub(crate) async fn assemble(
         run_id = %key.run, tenant = %key.tenant, correlation_id = held.correlation_id(),
         phase = "adapter", profile_kind = tracing::field::Empty, adapter = tracing::field::Empty);
     async {
-        match attempt(ports, registry, scratch, &held, budget).await {
+        match attempt(ports, registry, frames, scratch, &held, budget).await {
             Ok(()) => Ok(()),
             Err(error) => {
                 report(ports, &held, &error).await;
@@ -55,6 +58,7 @@ pub(crate) async fn assemble(
 async fn attempt(
     ports: &Ports,
     registry: &Registry,
+    frames: &Arc<FramePool>,
     scratch: &Path,
     held: &Held,
     budget: Budget,
@@ -80,15 +84,20 @@ async fn attempt(
     let (root, token) = (scratch.to_owned(), held.token().to_owned());
     let scratch = blocking(move || Scratch::create(&root, &token)).await?;
     let scratch = Arc::new(scratch);
-    let runs = fetch::fetch(ports, &parts, &scratch, &mut watch).await?;
-    let level = run.profile.config.compression.level;
-    let made = build::build(&run, level, runs, &scratch, &mut watch).await?;
     let seal = Seal::of(ports, &run).await?;
-    let mut files = Vec::with_capacity(made.len());
-    for file in made {
-        let to = (&run, &seal);
-        files.push(store::store(ports, held, to, &scratch, file, &mut watch).await?);
-    }
+    let to = (&run, &seal);
+    let mut files = if kind.is_mirror() {
+        let runs = fetch::at_hand(ports, &parts, &scratch, &mut watch).await?;
+        vec![indexes::store(ports, held, to, frames, runs, &scratch, &mut watch).await?]
+    } else {
+        let runs = fetch::fetch(ports, &parts, &scratch, &mut watch).await?;
+        let made = build::build(&run, runs, &scratch, &mut watch).await?;
+        let mut files = Vec::with_capacity(made.len());
+        for file in made {
+            files.push(store::store(ports, held, to, &scratch, file, &mut watch).await?);
+        }
+        files
+    };
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let millis = ports.clock.now().millis_since(started);
     complete(ports, held, &run, files, millis).await
@@ -203,6 +212,43 @@ async fn report(ports: &Ports, held: &Held, error: &PhaseError) {
         && !matches!(error, PhaseError::Superseded)
     {
         tracing::warn!(%error, "assemble.error could not be recorded");
+    }
+}
+
+/// Runs what takes long in a thread of its own, which is told whether to go on; it has the disk until it
+/// ends.
+async fn watched<T: Send + 'static>(
+    scratch: &Arc<Scratch>,
+    watch: &mut Watch<'_>,
+    work: impl FnOnce(&Scratch, &dyn Fn() -> bool) -> Result<T, PhaseError> + Send + 'static,
+) -> Result<T, PhaseError> {
+    let stop = Stop(Arc::default());
+    let (stopped, kept) = (Arc::clone(&stop.0), Arc::clone(scratch));
+    let mut working = pin!(blocking(move || {
+        work(&kept, &|| !stopped.load(Ordering::Relaxed))
+    }));
+    let why = loop {
+        tokio::select! {
+            done = &mut working => return done,
+            () = tokio::time::sleep(LOOK) => {
+                if let Err(error) = watch.look().await {
+                    break error;
+                }
+            }
+        }
+    };
+    drop(stop);
+    // It stops soon; until then it has the disk.
+    let _ = working.await;
+    Err(why)
+}
+
+/// Tells the thread to stop, whichever way its caller goes.
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -3,9 +3,9 @@
 
 use export_lifecycle::PhaseError;
 use export_mirror::delta::{self, Difference, Merge, MergeError, Op};
-use export_mirror::listing::{ListingHasher, Summary, write_line};
+use export_mirror::listing::{ListingHasher, ListingReader, Summary, write_line};
 use export_model::{ErrorCode, IndexEntry, Kind};
-use export_staging::Framed;
+use export_staging::{FrameWriter, Framed};
 
 use super::base::Pieces;
 use crate::cut::{Cut, Cutter};
@@ -20,7 +20,8 @@ pub(super) type Keys = Vec<u8>;
 /// Everything that is written along the walk.
 pub(super) struct Lists<'a> {
     cutter: Cutter,
-    listing: Framed<'a>,
+    /// Its digest is the tree's, so it is hashed once.
+    listing: FrameWriter<'a>,
     hasher: ListingHasher,
     line: Vec<u8>,
     delta: Option<Delta<'a>>,
@@ -49,7 +50,7 @@ pub(super) struct Listed {
 pub(super) type Content = (u64, export_model::Sha256Digest);
 
 impl<'a> Lists<'a> {
-    pub(super) fn new(cutter: Cutter, listing: Framed<'a>) -> Self {
+    pub(super) fn new(cutter: Cutter, listing: FrameWriter<'a>) -> Self {
         Self {
             cutter,
             listing,
@@ -60,7 +61,7 @@ impl<'a> Lists<'a> {
     }
 
     /// Makes it a delta from the tree that `base` lists; positions of each part's records go to
-    /// `give`.
+    /// `give`. Whoever gives `base` compares its digest.
     pub(super) fn beside(
         mut self,
         base: Pieces,
@@ -74,7 +75,7 @@ impl<'a> Lists<'a> {
             )
         })?;
         self.delta = Some(Delta {
-            base: Merge::new(export_mirror::listing::ListingReader::new(decoder)),
+            base: Merge::new(ListingReader::of_known(decoder)),
             changes,
             line: Vec::new(),
             keys: Keys::new(),
@@ -138,10 +139,11 @@ impl<'a> Lists<'a> {
                 Some(delta.finish()?)
             }
         };
+        let summary = self.hasher.finish();
         Ok(Listed {
             cut,
-            summary: self.hasher.finish(),
-            listing: self.listing.finish_file()?,
+            listing: (self.listing.finish_file()?, summary.tree_digest),
+            summary,
             changes,
         })
     }
@@ -155,7 +157,7 @@ impl Delta<'_> {
         entry: &IndexEntry,
         line: &mut Vec<u8>,
         hasher: &mut ListingHasher,
-        listing: &mut Framed<'_>,
+        listing: &mut FrameWriter<'_>,
     ) -> Result<bool, PhaseError> {
         let mut is_new = false;
         let (changes, change) = (&mut self.changes, &mut self.line);

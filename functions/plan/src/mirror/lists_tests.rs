@@ -119,7 +119,7 @@ fn planned(old: &State, new: &State, records: u64, page: usize, piece: usize) ->
     let (give, mut given) = mpsc::channel(2_048);
     let stored = zstd::encode_all(listing(old).as_bytes(), 1).unwrap();
     let cutter = Cutter::new(Kind::Advisory, records, 1 << 30);
-    let lists = Lists::new(cutter, Framed::new(&pool, None, list_to));
+    let lists = Lists::new(cutter, FrameWriter::new(&pool, None, list_to));
     let base = Pieces::of(stored.chunks(piece).map(<[u8]>::to_vec).collect());
     let mut lists = lists
         .beside(base, Framed::new(&pool, None, changes_to), give)
@@ -205,7 +205,8 @@ proptest! {
         let (to, _frames) = mpsc::channel(64);
         let (changes_to, _changes) = mpsc::channel(64);
         let (give, _given) = mpsc::channel(64);
-        let lists = Lists::new(Cutter::new(Kind::Advisory, 5, 1 << 30), Framed::new(&pool, None, to));
+        let cutter = Cutter::new(Kind::Advisory, 5, 1 << 30);
+        let lists = Lists::new(cutter, FrameWriter::new(&pool, None, to));
         let base = Pieces::of(vec![stored[..kept].to_vec()]);
         let lists = lists.beside(base, Framed::new(&pool, None, changes_to), give).unwrap();
         let error = lists.finish().err();

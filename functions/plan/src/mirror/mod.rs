@@ -17,7 +17,7 @@ use export_model::{
     Sha256Digest, StagedFile, TreeTally,
 };
 use export_ports::Ports;
-use export_staging::{FramePool, Framed, Seal, Staged};
+use export_staging::{FramePool, FrameWriter, Framed, Seal, Staged};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -30,7 +30,7 @@ const TREE: &str = "payload/tree.jsonl.zst";
 const CHANGES: &str = "payload/delta.jsonl.zst";
 /// A delta's list of its whole tree is the service's own, so it is in nobody's way but the plan's.
 const OWN_TREE: &str = "tree.jsonl.zst";
-const OWN_LEVEL: i32 = 1;
+const OWN_LEVEL: i32 = -3;
 /// Pages of the index that wait to be listed.
 const WAITING: usize = 1;
 
@@ -76,7 +76,7 @@ impl Planning {
     ) -> Result<Self, PhaseError> {
         let base = base::listing(ports, run).await?;
         let pool = Arc::new(FramePool::new(1));
-        let level = run.profile.config.compression.level;
+        let level = export_mirror::LISTS_LEVEL;
         let (walked, pages) = mpsc::channel(WAITING);
         let seal = Seal::of(ports, run).await?;
         let (path, own_level) = match (&base, seal.is_sealed()) {
@@ -103,7 +103,10 @@ impl Planning {
             delta = Some((pieces, frames, give));
         }
         let listing = tokio::task::spawn_blocking(move || {
-            let lists = Lists::new(cutter, Framed::new(&pool, Some(own_level), tree_frames));
+            let lists = Lists::new(
+                cutter,
+                FrameWriter::new(&pool, Some(own_level), tree_frames),
+            );
             let lists = match delta {
                 None => lists,
                 Some((pieces, frames, give)) => {
