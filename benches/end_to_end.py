@@ -16,7 +16,7 @@ from datetime import datetime
 
 import report
 import where_time_goes
-from measure import Failed, alternate, median, run, shell, warm
+from measure import Failed, alternate, check_peaks, median, run, shell, warm
 from repeat_evidence import repeat
 
 # Targets are for a machine of two cores; on a larger one everything, peers too, is kept on two.
@@ -339,7 +339,7 @@ class Bench:
     # All of it -----------------------------------------------------------------------------------
 
     def all(self):
-        for step in (self.large, self.growth, self.quick):
+        for step in (check_peaks, self.large, self.growth, self.quick):
             try:
                 step()
             except (Failed, OSError, KeyError, ValueError, sqlite3.Error) as error:

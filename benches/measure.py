@@ -1,7 +1,9 @@
 """What a command takes: wall time, processor time, memory."""
 
+import ctypes
 import json
 import os
+import signal
 import statistics
 import subprocess
 import threading
@@ -12,6 +14,11 @@ from dataclasses import dataclass, field
 SAMPLE_SECONDS = 0.02
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+# What the system counts as a process's peak includes what it was forked from, and this one may be larger
+# than what it measures. So a small shell forks: it tells the process's id and is gone, the process
+# becomes a child of this one (prctl(2), PR_SET_CHILD_SUBREAPER), and begins when it is told to.
+SUBREAPER = 36
+FORK = '{{ read -r <&{gate}; exec "$@" {gate}<&- {tell}>&-; }} & echo $! >&{tell}'
 
 
 class Failed(Exception):
@@ -71,43 +78,70 @@ def _sample(pid, samples, stop):
             return
 
 
+def _fork(command):
+    """Makes a child of this process that is small until it becomes `command`: its id, the ends of its
+    pipes, and what it waits for to be closed."""
+    if ctypes.CDLL(None, use_errno=True).prctl(SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "becoming a subreaper")
+    (told, tell), (gate, opener) = os.pipe(), os.pipe()
+    with open(told, "rb") as told, open(tell, "wb") as tell, open(gate, "rb") as gate:
+        shell = subprocess.Popen(
+            ["bash", "-c", FORK.format(gate=gate.fileno(), tell=tell.fileno()), "bash", *command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            pass_fds=[gate.fileno(), tell.fileno()],
+        )
+        pid = int(told.readline())
+    shell.wait()
+    return pid, {"stdout": shell.stdout, "stderr": shell.stderr}, open(opener, "wb")
+
+
 def run(command, *, sampled=False, settle=True):
     """Runs `command` and waits. With `settle`, whatever waits to be written to disk goes first."""
     command = [str(word) for word in command]
     if settle:
         os.sync()
+    pid, pipes, opener = _fork(command)
     samples = [(time.time(), 0.0, 0)]
-    started = time.monotonic()
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
     stop = threading.Event()
     threads = []
     if sampled:
-        threads.append(threading.Thread(target=_sample, args=(process.pid, samples, stop)))
+        threads.append(threading.Thread(target=_sample, args=(pid, samples, stop)))
     outputs = {}
-    for name in ("stdout", "stderr"):
-        pipe = getattr(process, name)
+    for name, pipe in pipes.items():
         threads.append(
             threading.Thread(target=lambda n=name, p=pipe: outputs.__setitem__(n, p.read()))
         )
     for thread in threads:
         thread.start()
-    _, status, used = os.wait4(process.pid, 0)
+    started = time.monotonic()
+    opener.close()
+    try:
+        _, status, used = os.wait4(pid, 0)
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)
+        raise
     wall = time.monotonic() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
+    code = os.waitstatus_to_exitcode(status)
     stop.set()
     for thread in threads:
         thread.join()
-    process.stdout.close()
-    process.stderr.close()
+    for pipe in pipes.values():
+        pipe.close()
     cpu = used.ru_utime + used.ru_stime
-    if process.returncode != 0:
+    if code != 0:
         said = (outputs["stderr"] or outputs["stdout"]).decode(errors="replace").strip()
-        raise Failed(f"`{' '.join(command)}` ended with {process.returncode}: {said[-500:]}")
+        raise Failed(f"`{' '.join(command)}` ended with {code}: {said[-500:]}")
     if sampled:
         samples.append((time.time(), cpu, 0))
     return Taken(wall, cpu, used.ru_maxrss * 1024, outputs["stdout"], samples)
+
+
+def check_peaks():
+    """Makes sure that a small process's peak is small, however large this one is."""
+    ballast = bytearray(os.urandom(1 << 20) * 64)
+    peak = run(["true"], settle=False).peak
+    if peak >= 10_000_000:
+        raise Failed(f"`true` seems to take {peak:,} bytes, beside {len(ballast):,} of ballast")
 
 
 def shell(script, **options):

@@ -1,4 +1,4 @@
-"""Mirrors against tar and zstd over the same files, deltas against full exports, and memory.
+"""Mirrors against tar and zstd over the same files, deltas against full exports, sealing, and memory.
 
 Started by mirror.sh. Ends with 0 whether or not a target is met: speed is shown, not tested. It ends
 with 1 where something did not work.
@@ -15,11 +15,14 @@ import sys
 from datetime import datetime
 
 import report
-from measure import Failed, alternate, median, run, shell, warm
+from measure import Failed, alternate, check_peaks, median, run, shell, warm
 
 CORES = 2
 CHANGED = 100  # one in so many documents
 FLAT = 1.1
+# By how much sealing may lengthen an export.
+SEALING = {"aes-gcm": 0.05, "age": 0.10}
+SEALING_ROUNDS = 5  # at least: what is judged is a few hundredths
 LATER = "2099-01-01T00:00:00Z"
 
 
@@ -123,6 +126,7 @@ class Bench:
         shell(f"diff -rq {tree} {unpacked} && diff -rq {tree} {fresh}/current/")
         for folder in (site, fresh, unpacked):
             shutil.rmtree(folder)
+        self.sealing(home)
         self.delta(home, archive, count, rounds=1)
         shutil.rmtree(home)
 
@@ -132,6 +136,49 @@ class Bench:
         self.details[name] = {"ours": [one.wall for one in ours], "peer": [one.wall for one in peers],
                               "cpu": [one.cpu for one in ours],
                               "peer_cpu": [one.cpu for one in peers], "bytes": size}
+
+    # Sealing -------------------------------------------------------------------------------------
+
+    def sealing(self, home):
+        """The same exports plain, sealed to an age recipient, and sealed under a key file, in turn."""
+        identity = self.scratch / "identity.txt"
+        recipient = self.exportctl(home, "seal", "identity", "--out", identity).json()["recipient"]
+        self.exportctl(home, "seal", "keygen", "bench")
+        self.exportctl(home, "seal", "allow", "default", "--recipient", recipient, "--key", "bench")
+        archive = self.scratch / "sealed.tar"
+        rounds = max(self.options.rounds, SEALING_ROUNDS)
+        for kind in ("json:raw", "mirror:full"):
+            profile = self.scratch / "profile.json"
+            config = {"encryption": {"mode": "aes-gcm", "key": "bench"}}
+            name = f"sealed-{kind.replace(':', '-')}"
+            profile.write_text(json.dumps({"name": name, "kind": kind, "config": config}))
+            self.exportctl(home, "profile", "create", profile)
+            ways = {"plain": (kind,), "aes-gcm": (name,), "age": (kind, "--encrypt-to", recipient)}
+
+            def export(words):
+                taken, _, _, _ = self.export(home, archive, *words)
+                return taken
+
+            say(f"sealing: {kind} plain, with aes-gcm and with age, in turn")
+            actions = [lambda words=words: export(words) for words in ways.values()]
+            taken = dict(zip(ways, alternate(rounds, *actions)))
+            for mode in SEALING:
+                self.sealed(kind, mode, taken["plain"], taken[mode])
+        for path in (archive, identity, profile):
+            path.unlink()
+
+    def sealed(self, kind, mode, plain, sealed):
+        walls = [one.wall / other.wall - 1 for one, other in zip(sealed, plain)]
+        cpus = [one.cpu / other.cpu - 1 for one, other in zip(sealed, plain)]
+        added, limit = median(walls), SEALING[mode]
+        times = [report.seconds(median([one.wall for one in runs])) for runs in (sealed, plain)]
+        self.figures.append(report.Figure(
+            f"sealing {kind} with {mode} adds", f"{added:+.1%} ({times[0]})", f"{times[1]} plain",
+            1 + added, (1 + min(walls), 1 + max(walls)), f"<= {limit * 100:.0f} %", added <= limit,
+            f"CPU {median(cpus):+.1%}"))
+        self.details[f"sealing {kind} with {mode}"] = {
+            "wall": [one.wall for one in sealed], "plain_wall": [one.wall for one in plain],
+            "cpu": [one.cpu for one in sealed], "plain_cpu": [one.cpu for one in plain]}
 
     # Deltas --------------------------------------------------------------------------------------
 
@@ -272,6 +319,7 @@ def main():
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     bench = Bench(options)
     try:
+        check_peaks()
         bench.against_tar()
         bench.many()
         bench.memory()

@@ -14,7 +14,7 @@ import sys
 
 import ghsa
 import report
-from measure import Failed, alternate, median, run
+from measure import Failed, alternate, check_peaks, median, run
 
 CORES = 2
 OFFLINE = ("--skip-db-update", "--skip-java-db-update", "--offline-scan")
@@ -206,6 +206,7 @@ def main():
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     bench = Bench(options)
     try:
+        check_peaks()
         bench.against_builder()
         bench.memory()
     except (Failed, OSError, subprocess.SubprocessError) as error:

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use export_adapter::{FramePool, Registry};
 use export_lifecycle::{Budget, PhaseError, recover, refuse, tick};
-use export_model::{ErrorCode, Phase, RunKey, WorkId};
+use export_model::{ErrorCode, Phase, RunKey, Timestamp, Work, WorkId};
 use export_ports::{Delivery, PortError, PortErrorKind, Ports};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -27,8 +27,8 @@ const BATCH: usize = 10;
 /// What is worked on is left this long to end, so that several messages are asked for in one call.
 const GATHER: Duration = Duration::from_millis(5);
 const TICK: Duration = Duration::from_secs(5);
-/// Work that is due within this time is waited for; what is due later (a second sweep, say) is
-/// left to whoever runs then.
+/// Work that is due within this time is waited for; what is to be begun later (a second sweep, say)
+/// is left to whoever runs then.
 const SOON_MILLIS: i64 = 90_000;
 
 /// How a host works.
@@ -156,26 +156,38 @@ impl Host {
             if let Some(failed) = self.fatal() {
                 return Err(failed);
             }
-            let soon = self.ports.clock.now().plus_millis(SOON_MILLIS);
-            let me = self.ports.ids.holder();
-            let work = self.ports.state.due_or_leased(soon, 1_000).await?;
-            let left = work.into_iter().any(|work| {
-                let ours = match (&work.id, only) {
-                    (_, None) => true,
-                    (WorkId::Admit { cause: run }, Some(key)) => *run == key.run,
-                    (id, Some(key)) => id.run() == Some(&key.run),
-                };
-                // Leased work is listed whenever it is due.
-                let elsewhere = work.lease.as_ref().is_some_and(|lease| {
-                    lease.holder != me && !self.ports.liveness.is_gone(&lease.holder)
-                });
-                ours && !elsewhere && (work.lease.is_some() || work.due_at <= soon)
-            });
-            if !left {
+            if !self.has_left(only).await? {
                 return Ok(());
             }
             tokio::time::sleep(self.look).await;
         }
+    }
+
+    async fn has_left(&self, only: Option<&RunKey>) -> Result<bool, Failed> {
+        let soon = self.ports.clock.now().plus_millis(SOON_MILLIS);
+        let me = self.ports.ids.holder();
+        let is_left = |work: &Work| {
+            let ours = match (&work.id, only) {
+                (_, None) => true,
+                (WorkId::Admit { cause: run }, Some(key)) => *run == key.run,
+                (id, Some(key)) => id.run() == Some(&key.run),
+            };
+            // Leased work is listed whenever it is due.
+            let elsewhere = work.lease.as_ref().is_some_and(|lease| {
+                lease.holder != me && !self.ports.liveness.is_gone(&lease.holder)
+            });
+            // What was sent again and again is due later and later, and is to be done now all the same.
+            let now = work.lease.is_some() || work.due_at <= soon || work.sent > 0;
+            ours && !elsewhere && now
+        };
+        // Everything is looked at only where nothing is due soon, which is seldom.
+        for until in [soon, Timestamp(i64::MAX)] {
+            let listed = self.ports.state.due_or_leased(until, 1_000).await?;
+            if listed.iter().any(is_left) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Stops: what has begun is finished, nothing new is begun.

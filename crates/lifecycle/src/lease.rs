@@ -87,6 +87,7 @@ pub async fn take(ports: &Ports, message: &Message) -> Result<Taken, PhaseError>
             until,
         });
         work.due_at = until;
+        work.sent = 0;
         let row = Transaction::new(&message.tenant).put(Row::Work(work.clone()));
         match ports.state.commit(row).await {
             Ok(()) => {

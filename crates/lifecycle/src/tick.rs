@@ -84,18 +84,17 @@ async fn resend(ports: &Ports, due_by: Timestamp) -> Result<usize, PhaseError> {
             Some(lease) => lease.until <= now || ports.liveness.is_gone(&lease.holder),
             None => work.due_at <= due_by,
         };
-        // A second sweep is deliberately late; recovering must not hurry it.
-        let far = work.lease.is_none() && work.due_at > now.plus_millis(2 * lease_millis(ports));
-        if !send || far {
+        // A second sweep is deliberately late; recovering must not hurry it. What was sent again before is
+        // not late: it waits, and may have been about to be taken by somebody who is gone.
+        let late = work.lease.is_none()
+            && work.sent == 0
+            && work.due_at > now.plus_millis(2 * lease_millis(ports));
+        if !send || late {
             continue;
         }
         let message = work.message();
         // What nobody takes is waiting behind other work, most likely: it is sent less and less often.
-        work.sent = if work.lease.is_some() {
-            1
-        } else {
-            work.sent + 1
-        };
+        work.sent += 1;
         work.lease = None;
         work.due_at = now.plus_millis(patience(ports, work.sent));
         let row = Transaction::new(&work.tenant).put(Row::Work(work));

@@ -159,22 +159,28 @@ impl Planning {
         };
         let tree = self.tree.staged().await;
         let changes = match self.changes {
-            Some(changes) => Some(changes.staged().await),
-            None => None,
+            Some(changes) => changes.staged().await.map(Some),
+            None => Ok(None),
         };
-        let listed = match first_error(walked, listed, read) {
-            Ok(listed) => listed,
-            Err(error) => {
-                for staged in [Some(tree), changes].into_iter().flatten().flatten() {
-                    staged.1.abort().await;
+        let (listed, keys, tree, changes) = match (walked, listed, read, keys, tree, changes) {
+            (Ok(()), Ok(listed), Ok(()), Ok(keys), Ok(tree), Ok(changes)) => {
+                (listed, keys, tree, changes)
+            }
+            (walked, listed, read, keys, tree, changes) => {
+                let mut errors = vec![walked.err(), read.err(), keys.err(), listed.err()];
+                for staged in [tree.map(Some), changes] {
+                    match staged {
+                        Ok(Some((_, staged))) => staged.abort().await,
+                        Ok(None) => {}
+                        Err(error) => errors.push(Some(error)),
+                    }
                 }
-                return Err(error);
+                return Err(reason(errors.into_iter().flatten()));
             }
         };
-        let (keys, tree) = (keys?, tree?);
         let listing = complete(tree, listed.listing).await?;
         let changes = match (changes, listed.changes) {
-            (Some(changes), Some(content)) => Some(complete(changes?, content).await?),
+            (Some(changes), Some(content)) => Some(complete(changes, content).await?),
             _ => None,
         };
         let tallies = listed.summary.kinds.iter().map(|(kind, tally)| TreeTally {
@@ -196,22 +202,11 @@ impl Planning {
     }
 }
 
-/// The walk's own error first, then that of whoever lists; that a list is damaged says why what is in
-/// it could not be read.
-fn first_error(
-    walked: Result<(), PhaseError>,
-    listed: Result<Listed, PhaseError>,
-    read: Result<(), PhaseError>,
-) -> Result<Listed, PhaseError> {
-    match (walked, listed, read) {
-        (Ok(()), Ok(listed), Ok(())) => Ok(listed),
-        (walked, listed, read) => {
-            let errors = [walked.err(), read.err(), listed.err()];
-            let mut errors: Vec<_> = errors.into_iter().flatten().collect();
-            errors.sort_by_key(|error| matches!(error, PhaseError::Superseded));
-            Err(errors.into_iter().next().unwrap_or(PhaseError::Superseded))
-        }
-    }
+/// Why planning stopped. Whoever only lost whom it hands to (`Superseded`) does not know why; told in
+/// place of the reason it would end the step, and leave its run waiting for good.
+fn reason(errors: impl Iterator<Item = PhaseError>) -> PhaseError {
+    let mut known = errors.filter(|error| !matches!(error, PhaseError::Superseded));
+    known.next().unwrap_or(PhaseError::Superseded)
 }
 
 /// Lists what is walked until there is no more.
