@@ -34,6 +34,8 @@ pub(crate) const QUERY_BYTES: usize = 4 << 10;
 
 /// The most lines of an index page, and records of a page.
 pub(crate) const PAGE_LINES: usize = 10_000;
+/// The most positions of a request for records.
+pub(crate) const PICKED: usize = 10_000;
 /// The most bytes of records in a page of more than one.
 pub(crate) const PAGE_BYTES: usize = 16 << 20;
 

@@ -141,7 +141,8 @@ pub trait Evidence: Send + Sync {
     /// Records of `scan` at these positions, which ascend; positions without one are passed over. An
     /// empty page means that there is none at any of them. `spare` is as in [`Evidence::records`].
     ///
-    /// What is written here asks for them one by one; a backend that can do better does.
+    /// What is written here asks for them one by one ([`pick_one_by_one`]); a backend that can do
+    /// better does.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -152,29 +153,44 @@ pub trait Evidence: Send + Sync {
         budget: PageBudget,
         spare: RecordPage,
     ) -> Result<RecordPage, PortError> {
-        let mut page = spare;
-        page.records.clear();
-        page.bytes.clear();
-        let mut one = RecordPage::default();
-        for position in positions {
-            one = self
-                .records(scan, position, position, None, budget, one)
-                .await?;
-            let start = page.bytes.len();
-            if start > 0 && start + one.bytes.len() > budget.bytes {
-                break;
-            }
-            page.bytes.extend_from_slice(&one.bytes);
-            page.records.extend(one.records.drain(..).map(|mut record| {
-                record.bytes = start + record.bytes.start..start + record.bytes.end;
-                record
-            }));
-            if page.records.len() >= budget.records {
-                break;
-            }
-        }
-        Ok(page)
+        pick_one_by_one(self, scan, positions, budget, spare).await
     }
+}
+
+/// What [`Evidence::pick`] promises, by a read for each position: for backends that know no better, and
+/// for what they reach that does not.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn pick_one_by_one<E: Evidence + ?Sized>(
+    evidence: &E,
+    scan: &Scan,
+    positions: &[Position],
+    budget: PageBudget,
+    spare: RecordPage,
+) -> Result<RecordPage, PortError> {
+    let mut page = spare;
+    page.records.clear();
+    page.bytes.clear();
+    let mut one = RecordPage::default();
+    for position in positions {
+        one = evidence
+            .records(scan, position, position, None, budget, one)
+            .await?;
+        let start = page.bytes.len();
+        if start > 0 && start + one.bytes.len() > budget.bytes {
+            break;
+        }
+        page.bytes.extend_from_slice(&one.bytes);
+        page.records.extend(one.records.drain(..).map(|mut record| {
+            record.bytes = start + record.bytes.start..start + record.bytes.end;
+            record
+        }));
+        if page.records.len() >= budget.records {
+            break;
+        }
+    }
+    Ok(page)
 }
 
 /// The policy engine: snapshots, and findings as evidence.

@@ -22,7 +22,7 @@ pub mod fault;
 pub use error::{PortError, PortErrorKind};
 pub use evidence::{
     Appended, Evidence, LedgerStats, LedgerWriter, PageBudget, PolicyEngine, PolicyWriter,
-    RecordPage, RecordRef, Scan, SourceStats,
+    RecordPage, RecordRef, Scan, SourceStats, pick_one_by_one,
 };
 pub use gate::{Entered, Entry, Gate};
 pub use host::{Clock, Ids, Liveness};

@@ -179,6 +179,10 @@ async fn refused(response: Response, token: AccessToken, retry: &mut Retry<'_>) 
         StatusCode::NOT_FOUND if code == Some(ErrorCode::UnknownSnapshot) => {
             Trouble::fatal(PortErrorKind::NotFound, why)
         }
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            retry.is_unknown = true;
+            Trouble::fatal(PortErrorKind::Invalid, why)
+        }
         StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
             Trouble::passing(why).after(after)
         }

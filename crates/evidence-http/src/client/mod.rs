@@ -7,6 +7,7 @@
 mod ask;
 mod lines;
 mod pages;
+mod pick;
 mod retry;
 mod token;
 
@@ -19,6 +20,7 @@ use export_authority::client::{Patience, connections, is_loopback};
 use export_model::{IndexEntry, PolicySnapshot, Position, Tenant, Timestamp};
 use export_ports::{
     Clock, Evidence, Ids, PageBudget, PolicyEngine, PortError, PortErrorKind, RecordPage, Scan,
+    pick_one_by_one,
 };
 use reqwest::Method;
 use url::Url;
@@ -212,9 +214,28 @@ impl Evidence for HttpLedger {
             last,
             after,
             budget,
+            among: None,
             trusted: self.trust_admission,
         };
         pages::records(&self.link, &read, spare).await
+    }
+
+    async fn pick(
+        &self,
+        scan: &Scan,
+        positions: &[Position],
+        budget: PageBudget,
+        spare: RecordPage,
+    ) -> Result<RecordPage, PortError> {
+        let (link, trusted) = (&self.link, self.trust_admission);
+        match pick::pick(link, scan, positions, budget, trusted, spare).await? {
+            Some(page) => Ok(page),
+            // It may learn to; a page is dear enough that asking first each time is nothing.
+            None => {
+                let spare = RecordPage::default();
+                pick_one_by_one(self, scan, positions, budget, spare).await
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::ask::{Ask, Link};
 use super::lines::{Broken, Lines};
-use super::retry::Trouble;
+use super::retry::{Retry, Trouble};
 use crate::cursor;
 use crate::query::Form;
 use crate::wire::{Close, IndexLine, PAGE_BYTES, PAGE_LINES, RECORD_BYTES, RecordLine};
@@ -22,6 +22,8 @@ pub(super) struct Read<'a> {
     pub(super) last: &'a Position,
     pub(super) after: Option<&'a Position>,
     pub(super) budget: PageBudget,
+    /// The only positions that are asked for, ascending; all from `first` to `last` without.
+    pub(super) among: Option<&'a [Position]>,
     /// Whether the ledger's word counts that a record was admitted.
     pub(super) trusted: bool,
 }
@@ -133,12 +135,27 @@ pub(super) async fn records(
     if let Some(after) = read.after {
         form.add("after", cursor::encode(after));
     }
-    form.add("max_records", read.budget.records.clamp(1, PAGE_LINES));
-    form.add("max_bytes", read.budget.bytes.clamp(1, PAGE_BYTES));
+    add_budget(&mut form, read.budget);
     let ask = ask(link, read.scan, "records", "reading records", form);
-    let mut retry = link.retry();
+    page_of(link, &ask, read, page, &mut link.retry()).await
+}
+
+/// What a page may hold; a ledger gives no more than that of any.
+pub(super) fn add_budget(form: &mut Form, budget: PageBudget) {
+    form.add("max_records", budget.records.clamp(1, PAGE_LINES));
+    form.add("max_bytes", budget.bytes.clamp(1, PAGE_BYTES));
+}
+
+/// The page that answers a read; `page` is empty, and is filled.
+pub(super) async fn page_of(
+    link: &Link,
+    ask: &Ask<'_>,
+    read: &Read<'_>,
+    mut page: RecordPage,
+    retry: &mut Retry<'_>,
+) -> Result<RecordPage, PortError> {
     loop {
-        let response = link.send(&ask, &mut retry).await?;
+        let response = link.send(ask, retry).await?;
         let mut lines = Lines::new(response);
         let outcome = record_page(&mut lines, read, &mut page).await;
         let got = !page.records.is_empty();
@@ -182,6 +199,12 @@ async fn record_page(
         };
         if !before || position > *read.last {
             return Err(out_of_order(&position));
+        }
+        if let Some(among) = read.among
+            && among.binary_search(&position).is_err()
+        {
+            let why = format!("record `{}` was not asked for", position.id);
+            return Err(Broken::Wrong(why));
         }
         let start = page.bytes.len();
         let size = usize::try_from(announced.size).unwrap_or(usize::MAX);
@@ -231,14 +254,14 @@ fn out_of_order(position: &Position) -> Broken {
     Broken::Wrong(format!("record `{}` is out of order", position.id))
 }
 
-fn form(link: &Link, scan: &Scan) -> Result<Form, PortError> {
+pub(super) fn form(link: &Link, scan: &Scan) -> Result<Form, PortError> {
     Form::scan(scan).map_err(|error| {
         let doing = format!("reading {} of {} at {}", scan.kind, scan.tenant, link.base);
         PortError::because(PortErrorKind::Invalid, doing, error)
     })
 }
 
-fn ask<'a>(link: &Link, scan: &'a Scan, what: &str, doing: &str, form: Form) -> Ask<'a> {
+pub(super) fn ask<'a>(link: &Link, scan: &'a Scan, what: &str, doing: &str, form: Form) -> Ask<'a> {
     Ask {
         method: Method::GET,
         path: format!("/{}/{what}", scan.kind),

@@ -62,6 +62,8 @@ pub(super) struct Retry<'a> {
     pause: Duration,
     /// The token that was refused last.
     pub(super) refused: Option<AccessToken>,
+    /// Whether the ledger has said that it knows no such request.
+    pub(super) is_unknown: bool,
 }
 
 impl<'a> Retry<'a> {
@@ -72,6 +74,7 @@ impl<'a> Retry<'a> {
             since: Instant::now(),
             pause: FIRST_PAUSE,
             refused: None,
+            is_unknown: false,
         }
     }
 

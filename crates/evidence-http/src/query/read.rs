@@ -98,6 +98,26 @@ impl<'a> Parameters<'a> {
             .transpose()
     }
 
+    /// Positions, at least one and at most `most`, each after the one before it.
+    pub(crate) fn positions(&mut self, name: &str, most: usize) -> Result<Vec<Position>, Wrong> {
+        let cursors = self.0.remove(name).unwrap_or_default();
+        if !(1..=most).contains(&cursors.len()) {
+            let expected = format!("has to be given 1 to {most} times, not {}", cursors.len());
+            return Err(wrong(name, expected));
+        }
+        let mut positions: Vec<Position> = Vec::with_capacity(cursors.len());
+        for (number, cursor) in (1..).zip(cursors) {
+            let position = cursor::decode(&cursor)
+                .ok_or_else(|| wrong(name, format!("number {number} is no cursor")))?;
+            if positions.last().is_some_and(|last| *last >= position) {
+                let why = format!("number {number} does not come after the one before it");
+                return Err(wrong(name, why));
+            }
+            positions.push(position);
+        }
+        Ok(positions)
+    }
+
     /// A count of at least one, and at most `most` whatever is asked for.
     pub(crate) fn count(&mut self, name: &str, most: usize) -> Result<usize, Wrong> {
         let expected = "has to be a number, at least 1";

@@ -76,7 +76,8 @@ pub fn router(service: LedgerService) -> Router {
         .route(
             "/{kind}/records",
             get(routes::records).post(routes::records),
-        );
+        )
+        .route("/{kind}/pick", get(routes::pick).post(routes::pick));
     Router::new()
         .nest(BASE, routes)
         .fallback(nothing_here)

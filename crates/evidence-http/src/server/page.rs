@@ -51,9 +51,13 @@ pub(super) fn index(lines: Vec<IndexEntry>, limit: usize, turn: OwnedSemaphorePe
 }
 
 /// A page of records of a read up to `last`.
-pub(super) fn records(page: RecordPage, last: &Position, turn: OwnedSemaphorePermit) -> Answer {
+pub(super) fn records(
+    page: RecordPage,
+    last: Option<&Position>,
+    turn: OwnedSemaphorePermit,
+) -> Answer {
     let close = match page.last() {
-        Some(position) if position < *last => Close::Next(cursor::encode(&position)),
+        Some(position) if Some(&position) < last => Close::Next(cursor::encode(&position)),
         _ => Close::End(true),
     };
     let close = line(&close).ok_or_else(unwritable)?;

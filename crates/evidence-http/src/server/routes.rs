@@ -13,8 +13,8 @@ use serde::Serialize;
 use super::LedgerService;
 use super::caller::Asked;
 use super::page;
-use crate::query::Parameters;
-use crate::wire::{PAGE_BYTES, PAGE_LINES, Sboms, Snapshot, Watermark};
+use crate::query::{Parameters, Wrong};
+use crate::wire::{PAGE_BYTES, PAGE_LINES, PICKED, Sboms, Snapshot, Watermark};
 
 type Answer = Result<Response, Problem>;
 
@@ -96,17 +96,14 @@ pub(super) async fn records(
     let scan = parameters.scan(known(&kind)?)?;
     let mut required = |name: &'static str| {
         let position = parameters.position(name)?;
-        position.ok_or_else(|| crate::query::Wrong {
+        position.ok_or_else(|| Wrong {
             parameter: name.to_owned(),
             message: "is missing".to_owned(),
         })
     };
     let (first, last) = (required("first")?, required("last")?);
     let after = parameters.position("after")?;
-    let budget = PageBudget {
-        records: parameters.count("max_records", PAGE_LINES)?,
-        bytes: parameters.count("max_bytes", PAGE_BYTES)?,
-    };
+    let budget = budget(&mut parameters)?;
     parameters.finish()?;
     asked.tenant(scan.tenant.clone())?;
     let turn = service.turn().await?;
@@ -118,7 +115,32 @@ pub(super) async fn records(
         budget,
         RecordPage::default(),
     );
-    page::records(read.await?, &last, turn)
+    page::records(read.await?, Some(&last), turn)
+}
+
+pub(super) async fn pick(
+    State(service): State<LedgerService>,
+    Path(kind): Path<String>,
+    asked: Asked,
+) -> Answer {
+    asked.require(Scope::EvidenceRead)?;
+    let mut parameters = Parameters::parse(&asked.parameters);
+    let scan = parameters.scan(known(&kind)?)?;
+    let positions = parameters.positions("at", PICKED)?;
+    let budget = budget(&mut parameters)?;
+    parameters.finish()?;
+    asked.tenant(scan.tenant.clone())?;
+    let turn = service.turn().await?;
+    let ledger = &service.ledger;
+    let picked = ledger.pick(&scan, &positions, budget, RecordPage::default());
+    page::records(picked.await?, positions.last(), turn)
+}
+
+fn budget(parameters: &mut Parameters<'_>) -> Result<PageBudget, Wrong> {
+    Ok(PageBudget {
+        records: parameters.count("max_records", PAGE_LINES)?,
+        bytes: parameters.count("max_bytes", PAGE_BYTES)?,
+    })
 }
 
 fn known(kind: &str) -> Result<Kind, Problem> {

@@ -13,7 +13,8 @@ use export_evidence_http::{
 use export_host::SystemClock;
 use export_model::{PolicySnapshot, Sha256Digest, Tenant, Timestamp};
 use export_ports::{
-    Clock as _, Evidence as _, PolicyEngine as _, PolicyWriter as _, PortError, PortErrorKind,
+    Clock as _, Evidence as _, PageBudget, PolicyEngine as _, PolicyWriter as _, PortError,
+    PortErrorKind, RecordPage,
 };
 
 use crate::support::script::{Answer, Script};
@@ -35,11 +36,20 @@ async fn a_token_is_for_its_own_tenant() {
     };
     let ledger = client(&settings(&served.url), Arc::new(tokens));
     let acme = tenant("acme");
+    let place = [crate::support::record(0).position];
+    let budget = PageBudget {
+        records: 1,
+        bytes: 1,
+    };
     for error in [
         ledger.watermark(&acme).await.unwrap_err(),
         ledger.watermark_at(&acme, Timestamp(0)).await.unwrap_err(),
         ledger.sboms(&acme, "s", 1).await.unwrap_err(),
         ledger.index(&everything(), None, 1).await.unwrap_err(),
+        ledger
+            .pick(&everything(), &place, budget, RecordPage::default())
+            .await
+            .unwrap_err(),
         ledger.snapshot(&acme, None).await.unwrap_err(),
         ledger.freeze(&acme, "p").await.unwrap_err(),
     ] {

@@ -90,6 +90,16 @@ impl Evidence for Both {
         let near = &self.near;
         near.records(scan, first, last, after, budget, spare).await
     }
+
+    async fn pick(
+        &self,
+        scan: &Scan,
+        positions: &[Position],
+        budget: PageBudget,
+        spare: RecordPage,
+    ) -> Result<RecordPage, PortError> {
+        self.near.pick(scan, positions, budget, spare).await
+    }
 }
 
 #[async_trait]

@@ -47,6 +47,23 @@ async fn read_all(ledger: &HttpLedger, records: &[AdmittedRecord]) -> usize {
     pages
 }
 
+/// Picks every other record, however often that is cut.
+async fn pick_some(ledger: &HttpLedger, records: &[AdmittedRecord]) {
+    let some: Vec<_> = records.iter().step_by(2).collect();
+    let positions: Vec<_> = some.iter().map(|r| r.position.clone()).collect();
+    let (mut found, mut rest) = (Vec::new(), positions.as_slice());
+    while !rest.is_empty() {
+        let spare = RecordPage::default();
+        let page = ledger.pick(&everything(), rest, BUDGET, spare).await;
+        let page = page.unwrap();
+        let last = page.last().expect("every position has a record");
+        found.extend_from_slice(&page.bytes);
+        rest = &rest[rest.partition_point(|at| *at <= last)..];
+    }
+    let expected: Vec<_> = some.iter().flat_map(|r| r.canonical.clone()).collect();
+    assert!(found == expected);
+}
+
 async fn index_all(ledger: &HttpLedger, records: &[AdmittedRecord]) {
     let lines = ledger.index(&everything(), None, 1_000).await.unwrap();
     let found = lines
@@ -84,6 +101,7 @@ async fn a_page_may_be_cut_at_every_byte() {
                     cutter.cut_after(after);
                     index_all(&ledger, &records).await;
                     read_all(&ledger, &records).await;
+                    pick_some(&ledger, &records).await;
                     if cutter.cuts() == cuts {
                         return after;
                     }

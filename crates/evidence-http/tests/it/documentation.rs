@@ -2,14 +2,11 @@
 
 use std::path::Path;
 
-use export_authority::client::Secret;
-use export_host::SystemClock;
 use export_model::{AdmittedRecord, Kind, PolicySnapshot, Position, Sha256Digest, Timestamp};
-use export_ports::{Clock as _, LedgerWriter as _, PolicyWriter as _};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use export_ports::{LedgerWriter as _, PolicyWriter as _};
 
-use crate::support::{Served, World, ids, record, tenant};
+use crate::support::raw::ask;
+use crate::support::{World, record, tenant};
 
 /// Requests of the page, and what it says they are answered with.
 fn examples() -> Vec<(String, String)> {
@@ -24,29 +21,6 @@ fn examples() -> Vec<(String, String)> {
         }
     }
     examples
-}
-
-/// The body of an answer, without the framing of HTTP.
-async fn get(world: &World, served: &Served, target: &str) -> String {
-    let (token, key) = world.tokens().mint(&tenant("acme"), SystemClock.now());
-    let token = Secret::new(token);
-    let url = format!("{}{target}", served.url);
-    let jti = ids().token();
-    let proof = key
-        .proof("GET", &url, Some(token.expose()), SystemClock.now(), &jti)
-        .unwrap();
-    let mut stream = TcpStream::connect(served.at).await.unwrap();
-    // HTTP/1.0: no chunks.
-    let request = format!(
-        "GET {target} HTTP/1.0\r\nhost: x\r\nauthorization: DPoP {}\r\ndpop: {proof}\r\n\r\n",
-        token.expose()
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.0 200"), "{target}: {answer}");
-    body.to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,9 +61,10 @@ async fn the_examples_are_true() {
     ledger.add_snapshot(&snapshot).await.unwrap();
     let served = world.serve(None).await;
     let examples = examples();
-    assert_eq!(examples.len(), 5);
+    assert_eq!(examples.len(), 6);
     for (target, expected) in examples {
-        let answer = get(&world, &served, &target).await;
+        let (status, answer) = ask(&world, &served, ("GET", &target), "", "").await;
+        assert_eq!(status, 200, "{target}: {answer}");
         assert_eq!(answer.trim_end(), expected.trim_end(), "{target}");
     }
 }

@@ -104,6 +104,42 @@ async fn records_are_checked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn picked_records_are_checked() {
+    let end = "{\"end\":true}\n";
+    let (c, d, e) = (record("c", "{}"), record("d", "{}"), record("e", "{}"));
+    let wrong = Sha256Digest::of(b"other").to_string();
+    let wanted = [position("c"), position("e"), position("y")];
+    let pick = async |url: &str| {
+        let spare = RecordPage::default();
+        let ledger = impatient(url);
+        ledger.pick(&everything(), &wanted, BUDGET, spare).await
+    };
+    for (what, page) in [
+        ("one that was not asked for", d + end),
+        ("another digest", announced("c", 2, &wrong) + "{}\n" + end),
+        ("another order", e.clone() + &c + end),
+        ("after the last", record("z", "{}") + end),
+        ("no progress", "{\"next\":\"WyJzIiwiYyJd\"}\n".to_owned()),
+        (
+            "more than was asked for",
+            c.clone() + &e + &record("y", "{}") + end,
+        ),
+    ] {
+        let server = Script::new(vec![Answer::page(page)]).await;
+        let error = pick(&server.url).await.unwrap_err();
+        assert_eq!(error.kind(), PortErrorKind::Damaged, "{what}: {error}");
+        assert_eq!(server.asked(), 1, "{what}");
+    }
+    let server = Script::new(vec![Answer::page(c + &e + end)]).await;
+    assert_eq!(pick(&server.url).await.unwrap().bytes, b"{}{}");
+    // Refusals that pass are endured, and one by one is then not needed.
+    let busy = Answer::refusal("503 Service Unavailable", "ERR_STORAGE");
+    let server = Script::new(vec![busy, Answer::page(end)]).await;
+    assert!(pick(&server.url).await.unwrap().records.is_empty());
+    assert_eq!(server.asked(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn index_lines_are_checked() {
     let end = "{\"end\":true}\n";
     let two = index_line("c") + &index_line("d");

@@ -7,4 +7,5 @@ mod conformance;
 mod disconnects;
 mod documentation;
 mod liars;
+mod picking;
 mod support;

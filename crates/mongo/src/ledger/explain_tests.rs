@@ -225,6 +225,18 @@ async fn every_query_reads_the_index_that_is_meant_for_it() {
                 asserted += 1;
             }
         }
+        // Positions are looked up by the walk's index, whatever is selected.
+        let picked: Vec<_> = findings().into_iter().map(|r| r.position).collect();
+        let walk = Walk::new(&store, &scan, &Range::default());
+        if let Some(plan) = explain(&store, walk.query_at(&picked)).await {
+            let what = format!("positions of {:?}: {plan:?}", scan.selectors.base);
+            assert_eq!(plan.indexes, ["walk"], "{what}");
+            assert!(
+                !plan.stages.iter().any(|s| s == "SORT" || s == "COLLSCAN"),
+                "{what}"
+            );
+            asserted += 1;
+        }
     }
     if asserted == 0 {
         println!("skipped: plans of the ledger's queries: this server does not explain");

@@ -18,6 +18,8 @@ mod body;
 mod call;
 mod entry;
 mod filter;
+mod page;
+mod pick;
 mod plan;
 mod policy;
 mod read;
@@ -44,6 +46,9 @@ use call::detached;
 pub(crate) use schema::migrate;
 
 pub use append::{MAX_APPEND_BYTES, MAX_APPEND_RECORDS};
+
+/// Positions that one call picks from.
+const PICKED_AT_ONCE: usize = 4_096;
 
 /// The ledger and the policy engine of one database.
 #[derive(Clone)]
@@ -163,6 +168,31 @@ impl Evidence for MongoLedger {
             read::records(&store, &scan, range, budget, spare).await
         })
         .await
+    }
+
+    async fn pick(
+        &self,
+        scan: &Scan,
+        positions: &[Position],
+        budget: PageBudget,
+        spare: RecordPage,
+    ) -> Result<RecordPage, PortError> {
+        let mut page = spare;
+        page.records.clear();
+        page.bytes.clear();
+        // A call has positions of its own. Those that no page has room for are not copied for it.
+        for some in positions.chunks(PICKED_AT_ONCE) {
+            let store = self.store.clone();
+            let (scan, some) = (scan.clone(), some.to_vec());
+            page = detached("picking records", async move {
+                pick::pick(&store, &scan, &some, budget, page).await
+            })
+            .await?;
+            if !page.records.is_empty() {
+                break;
+            }
+        }
+        Ok(page)
     }
 }
 

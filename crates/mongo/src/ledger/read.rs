@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use export_model::{IndexEntry, Kind, Position, Tenant, Timestamp};
-use export_ports::{PageBudget, PortError, RecordPage, RecordRef, Scan};
+use export_ports::{PageBudget, PortError, RecordPage, Scan};
 use mongodb::bson::doc;
 
 use super::Store;
 use super::append::no_counter;
-use super::body::{self, Wanted};
 use super::call::damaged;
 use super::entry::{date, key_of, unsigned, watermark_number};
+use super::page::Filling;
 use super::schema::{COMMITS, COUNTER, COUNTERS, ENTRIES};
 use super::walk::{Range, Walk};
 use crate::failure::failed;
@@ -107,42 +107,19 @@ pub(super) async fn records(
     scan: &Scan,
     range: Range,
     budget: PageBudget,
-    mut page: RecordPage,
+    spare: RecordPage,
 ) -> Result<RecordPage, PortError> {
-    page.records.clear();
-    page.bytes.clear();
+    let mut page = Filling::new(spare, budget);
     let mut walk = Walk::new(store, scan, &range);
-    let mut wanted = Vec::new();
-    let (mut end, mut asked, mut is_full) = (0_usize, FIRST_LINES, false);
-    while !is_full {
-        // At least one record, whatever the budget.
-        let room = budget.records.max(1) - page.records.len();
-        let lines = walk.next(asked.min(room)).await?;
-        is_full = lines.len() < asked.min(room);
-        for line in lines {
-            // The size of a line is checked when it is read: it is that of some record.
-            let next = end + usize::try_from(line.entry.size).unwrap_or(usize::MAX - end);
-            if end > 0 && next > budget.bytes {
-                is_full = true;
-                break;
-            }
-            wanted.push(Wanted {
-                seq: line.seq,
-                place: end..next,
-            });
-            page.records.push(RecordRef {
-                id: line.entry.position.id,
-                subject_key: line.entry.position.subject_key,
-                bytes: end..next,
-                record_sha256: line.entry.record_sha256,
-                admitted: line.admitted,
-            });
-            end = next;
+    let mut most = FIRST_LINES;
+    loop {
+        let asked = most.min(page.room());
+        let lines = walk.next(asked).await?;
+        let is_last = lines.len() < asked;
+        if !lines.into_iter().all(|line| page.add(line)) || is_last {
+            break;
         }
-        is_full = is_full || page.records.len() >= budget.records;
-        asked = (asked * 2).min(MOST_LINES);
+        most = (most * 2).min(MOST_LINES);
     }
-    page.bytes.resize(end, 0);
-    body::read(store, wanted, &mut page.bytes).await?;
-    Ok(page)
+    page.finish(store).await
 }

@@ -105,6 +105,11 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether no record can be selected.
+    pub(super) fn selects_nothing(&self) -> bool {
+        self.selection.matcher.selects_nothing()
+    }
+
     /// What is left to walk, in order.
     #[cfg(test)]
     pub(super) fn left(&self) -> &[Document] {
@@ -200,7 +205,7 @@ impl<'a> Walk<'a> {
 
     /// Asks for at most `limit` entries and keeps those that are selected. Gives how many there
     /// were, and the place of the last.
-    async fn ask(
+    pub(super) async fn ask(
         &mut self,
         query: Query,
         limit: usize,

@@ -5,6 +5,7 @@ mod conformance;
 mod damage;
 mod large;
 mod order;
+mod picking;
 
 use std::sync::{Arc, Mutex};
 

@@ -21,6 +21,8 @@ pub async fn evidence<S: Evidence + LedgerWriter>(fresh: impl AsyncFn() -> Arc<S
     canonical_order_is_byte_order(&*fresh().await).await;
     pages_resume_anywhere(&*fresh().await).await;
     super::picking::records_are_picked(&*fresh().await).await;
+    super::picking::many_are_picked(&*fresh().await).await;
+    super::picking::visibility_is_that_of_a_scan(&*fresh().await).await;
     watermarks_hide_what_is_newer(&*fresh().await).await;
     revisions_in_any_order(&*fresh().await).await;
     importing_again_adds_nothing(&*fresh().await).await;
@@ -94,7 +96,7 @@ async fn lines<S: Evidence>(store: &S, scan: &Scan) -> Vec<IndexEntry> {
     store.index(scan, None, usize::MAX).await.unwrap()
 }
 
-/// The ids that a scan gives, from the index; the records must give the same.
+/// The ids that a scan gives, from the index; reading and picking records must give the same.
 pub(super) async fn ids<S: Evidence>(store: &S, scan: &Scan) -> Vec<String> {
     let lines = lines(store, scan).await;
     if let (Some(first), Some(last)) = (lines.first(), lines.last()) {
@@ -114,6 +116,12 @@ pub(super) async fn ids<S: Evidence>(store: &S, scan: &Scan) -> Vec<String> {
         let of_records = page.records.iter().map(|r| (&r.id, r.record_sha256));
         assert!(of_index.eq(of_records), "index and records agree");
     }
+    let picked = super::picking::from_everything(store, scan).await;
+    let of_index = lines.iter().map(|l| (&l.position.id, l.record_sha256));
+    assert!(
+        of_index.eq(picked.iter().map(|(id, digest)| (id, *digest))),
+        "what is picked is what a scan gives, and nothing that it hides"
+    );
     lines.into_iter().map(|line| line.position.id).collect()
 }
 

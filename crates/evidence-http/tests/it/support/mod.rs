@@ -1,6 +1,7 @@
 //! A ledger that is served, with an Authority, and clients of it.
 
 pub(crate) mod cutter;
+pub(crate) mod raw;
 pub(crate) mod script;
 
 use std::net::SocketAddr;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use axum::Router;
 use export_authority::client::{ProofKey, Secret};
 use export_authority::dev::{DevAuthority, Grant};
 use export_authority::keys::{FetchError, Fetched, JwksSource};
@@ -77,6 +79,17 @@ impl World {
         public: Option<&str>,
         ledger: Arc<dyn PolicyEngine>,
     ) -> Served {
+        self.serve_as(listener, public, ledger, |router| router)
+    }
+
+    /// Serves the ledger by routes that `change` has made of ours.
+    pub(crate) fn serve_as(
+        &self,
+        listener: TcpListener,
+        public: Option<&str>,
+        ledger: Arc<dyn PolicyEngine>,
+        change: impl FnOnce(Router) -> Router,
+    ) -> Served {
         let at = listener.local_addr().unwrap();
         let url = public.map_or_else(|| format!("http://{at}"), str::to_owned);
         let tokens = AccessTokens {
@@ -93,8 +106,9 @@ impl World {
             self.home.clock(),
             self.home.ids(),
         );
+        let routes = change(router(service));
         let task = tokio::spawn(async move {
-            axum::serve(listener, router(service)).await.unwrap();
+            axum::serve(listener, routes).await.unwrap();
         });
         Served { at, url, task }
     }
