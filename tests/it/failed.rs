@@ -66,7 +66,7 @@ async fn a_failed_run_leaves_nothing_and_frees_its_slot() {
 #[tokio::test]
 async fn a_process_that_is_gone_does_not_save_a_failed_run() {
     let mut scenarios = Scenarios::new("failed and gone");
-    for n in (1..5_000).step_by(3) {
+    for n in (1..5_000).step_by(2) {
         let world = World::new(&SMALL).unwrap();
         tamper(&world);
         let process = world.sound_process();

@@ -46,10 +46,17 @@ pub async fn handle(
     let Taken::Held(held) = take(ports, message).await? else {
         return Ok(());
     };
+    // On the heap, so that no caller's stack has to hold the largest of what a step waits for.
     match held.work() {
         WorkId::Assemble { .. } => {
-            assemble::assemble(ports, registry, frames, scratch, held, budget).await
+            let work = assemble::assemble(ports, registry, frames, scratch, held, budget);
+            Box::pin(work).await
         }
-        _ => shard::export(ports, registry, frames, scratch, held, budget).await,
+        _ => {
+            Box::pin(shard::export(
+                ports, registry, frames, scratch, held, budget,
+            ))
+            .await
+        }
     }
 }

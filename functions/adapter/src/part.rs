@@ -145,18 +145,23 @@ pub(crate) async fn stream(
         (read, processed) => {
             // Whoever waits for its run file sees that there is none.
             let processed = processed.map(drop);
-            let mut errors: Vec<_> = read.err().into_iter().chain(processed.err()).collect();
-            for writing in [file, run_file].into_iter().flatten() {
-                match writing.staged.await.map_err(|e| stopped(&e))? {
-                    Ok(staged) => staged.abort().await,
-                    Err(error) => errors.push(error),
-                }
-            }
-            // The stage that failed first says why; the others only say that nobody listened.
-            errors.sort_by_key(|error| matches!(error, PhaseError::Superseded));
-            Err(errors.into_iter().next().unwrap_or(PhaseError::Superseded))
+            let errors = read.err().into_iter().chain(processed.err()).collect();
+            Err(given_up(errors, [file, run_file]).await)
         }
     }
+}
+
+/// Gives up what is being written; says why. The stage that failed first says why; the others only say
+/// that nobody listened.
+async fn given_up(mut errors: Vec<PhaseError>, files: [Option<Writing>; 2]) -> PhaseError {
+    for writing in files.into_iter().flatten() {
+        match writing.staged.await.map_err(|e| stopped(&e)) {
+            Ok(Ok(staged)) => staged.abort().await,
+            Ok(Err(error)) | Err(error) => errors.push(error),
+        }
+    }
+    errors.sort_by_key(|error| matches!(error, PhaseError::Superseded));
+    errors.into_iter().next().unwrap_or(PhaseError::Superseded)
 }
 
 impl Streamed {
@@ -228,10 +233,7 @@ async fn store(
     if let Some(sorting) = streamed.sorting {
         let sorted = sorting.await.map_err(|e| stopped(&e))?;
         if let Err(error) = sorted {
-            for writing in [streamed.file, streamed.run_file].into_iter().flatten() {
-                writing.abort().await;
-            }
-            return Err(error);
+            return Err(given_up(vec![error], [streamed.file, streamed.run_file]).await);
         }
     }
     let (file, run_file) = tokio::try_join!(appear(streamed.file), appear(streamed.run_file))?;

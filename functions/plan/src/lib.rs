@@ -43,7 +43,8 @@ pub async fn handle(ports: &Ports, message: &Message, _budget: Budget) -> Result
             Ok(Swept::Again(delay)) => held.give_back(ports, delay).await,
             Err(error) => held.failed(ports, error).await,
         },
-        WorkId::Plan { .. } => match plan::plan(ports, &held).await {
+        // On the heap, so that no caller's stack has to hold what planning waits for.
+        WorkId::Plan { .. } => match Box::pin(plan::plan(ports, &held)).await {
             Ok(()) => Ok(()),
             Err(error) => held.failed(ports, error).await,
         },

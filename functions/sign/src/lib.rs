@@ -28,7 +28,8 @@ pub async fn handle(
     let Taken::Held(held) = take(ports, message).await? else {
         return Ok(());
     };
-    match publish::sign(ports, registry, &held).await {
+    // On the heap, so that no caller's stack has to hold what signing waits for.
+    match Box::pin(publish::sign(ports, registry, &held)).await {
         Ok(()) => Ok(()),
         Err(error) => held.failed(ports, error).await,
     }
