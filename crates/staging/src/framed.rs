@@ -9,6 +9,9 @@ use tokio::sync::mpsc;
 
 use crate::frame_pool::{FramePool, PendingFrame};
 
+/// Bytes of a piece of what is stored as it is.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// Content being cut, of which somebody else keeps the digest: handed on frame by frame.
 pub struct FrameWriter<'a> {
     pool: &'a FramePool,
@@ -43,11 +46,11 @@ impl<'a> FrameWriter<'a> {
     /// `Superseded` when nobody stores frames any more; whoever did says why.
     pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), PhaseError> {
         while !bytes.is_empty() {
-            let room = FRAME_BYTES - self.frame.len();
+            let room = self.most() - self.frame.len();
             let (now, later) = bytes.split_at(room.min(bytes.len()));
             self.frame.extend_from_slice(now);
             bytes = later;
-            if self.frame.len() == FRAME_BYTES {
+            if self.frame.len() == self.most() {
                 self.flush()?;
             }
         }
@@ -82,7 +85,15 @@ impl<'a> FrameWriter<'a> {
     fn buffer(pool: &FramePool, level: Option<i32>) -> Vec<u8> {
         match level {
             Some(_) => pool.buffer(),
-            None => pool.compressed.take(FRAME_BYTES),
+            None => pool.compressed.take(PIECE_BYTES),
+        }
+    }
+
+    /// Bytes of what is handed on at once.
+    fn most(&self) -> usize {
+        match self.level {
+            Some(_) => FRAME_BYTES,
+            None => PIECE_BYTES,
         }
     }
 
