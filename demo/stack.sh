@@ -42,11 +42,11 @@ alone() {
         "$exportctl" --home "$work/home" "$@"
 }
 
-heading "1/5 Evidence into the ledger in MongoDB, and into a home"
+heading "1/6 Evidence into the ledger in MongoDB, and into a home"
 EXPORT_LEDGER=mongodb "$exportctl" ledger import demo/evidence
 alone ledger import --json demo/evidence >"$work/imported"
 
-heading "2/5 A token of the dev authority, bound to a key that stays here"
+heading "2/6 A token of the dev authority, bound to a key that stays here"
 until=$((SECONDS + 60))
 until curl --silent --fail --output /dev/null "$api/health/live"; do
     ((SECONDS < until)) || wrong "$api does not answer; logs are in $STACK/logs/functions"
@@ -54,17 +54,30 @@ until curl --silent --fail --output /dev/null "$api/health/live"; do
 done
 "$exportctl" --server "$api" login --token-endpoint "$token_endpoint"
 
-heading "3/5 A run through api, plan, adapter, sign and distribute, each a function"
+heading "3/6 A run through api, plan, adapter, sign and distribute, each a function"
 "$exportctl" --server "$api" --json run json:raw --out "$work/bundle.tar" >"$work/run"
 echo "run $(field run_id <"$work/run"): $(field status <"$work/run"), $(field records <"$work/run") records"
 
-heading "4/5 The bundle verifies offline, by the key in KMS"
+heading "4/6 The bundle verifies offline, by the key in KMS"
 "$exportctl" --server "$api" keys public >"$work/key.pub"
 alone verify --key "$work/key.pub" "$work/bundle.tar"
 
-heading "5/5 The same evidence in one process has the same content"
+heading "5/6 The same evidence in one process has the same content"
 here=$(alone --json run json:raw | field content_digest)
 there=$(field content_digest <"$work/run")
 echo "functions   $there"
 echo "one process $here"
 [[ $here == "$there" ]] || wrong "they differ"
+
+heading "6/6 A mirror by the functions, and what changes in it, applied to a folder"
+field run_id <<<"$("$exportctl" --server "$api" --json run mirror:full --out "$work/full.tar")" >"$work/base"
+alone mirror apply "$work/full.tar" --to "$work/site" --key "$work/key.pub"
+EXPORT_LEDGER=mongodb "$exportctl" ledger import demo/trivy/evidence
+alone ledger import --json demo/trivy/evidence >"$work/imported"
+"$exportctl" --server "$api" run mirror:delta --base "$(<"$work/base")" --out "$work/delta.tar"
+alone mirror apply "$work/delta.tar" --to "$work/site"
+alone --json run mirror:full --out "$work/here.tar" >"$work/run"
+alone keys public >"$work/here.pub"
+alone --json mirror apply "$work/here.tar" --to "$work/here" --key "$work/here.pub" >"$work/applied"
+diff -r "$work/here/current/" "$work/site/current/" || wrong "the mirrors differ"
+echo "the tree of the delta is that of a full export in one process, byte for byte"
