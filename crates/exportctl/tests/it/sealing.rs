@@ -262,6 +262,33 @@ fn what_is_not_sealed_tells_nothing_of_what_is() {
     }
 }
 
+/// Commands that have no identity to open with say so, and not that a file is missing.
+#[test]
+fn what_only_looks_says_that_a_bundle_is_sealed() {
+    let sealed = Sealed::with("age", &["trivy:db"]);
+    let [pair] = sealed.pairs.as_slice() else {
+        panic!("one kind was asked for");
+    };
+    let (plain, bundle) = (text(&pair.plain), text(&pair.sealed));
+    for (args, code) in [
+        (["inspect", "--unmapped", plain], 0),
+        (["inspect", "--unmapped", bundle], 2),
+        (["diff", plain, plain], 0),
+        (["diff", bundle, plain], 2),
+        (["diff", plain, bundle], 2),
+    ] {
+        let ran = sealed.world.run(args);
+        assert_eq!(ran.code, code, "{args:?}: {}", ran.stderr);
+        let words = format!("{bundle} is sealed, and this command opens nothing");
+        assert_eq!(
+            ran.stderr.contains(&words),
+            code == 2,
+            "{args:?}: {}",
+            ran.stderr
+        );
+    }
+}
+
 #[test]
 fn a_download_says_that_it_is_sealed() {
     let world = World::new();
