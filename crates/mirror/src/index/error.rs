@@ -23,6 +23,14 @@ pub enum IndexError {
     /// A run could not be written.
     #[error("could not write the sorted lines of an index")]
     Write(#[source] io::Error),
+    /// A file is larger than a member of a layer can be, which is less than 8 GiB.
+    #[error("`{file}` would have {size} bytes, and a layer takes less than 8 GiB of a file")]
+    TooLarge {
+        /// The file's name.
+        file: &'static str,
+        /// How many bytes it would have.
+        size: u64,
+    },
     /// Lines are not those of an index: another form, another order, or cut off.
     #[error("{what} is damaged at line {line}: {fault}")]
     Damaged {

@@ -5,7 +5,7 @@
 //! a name, until the lines that they are of have ended.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek as _, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::build::open;
@@ -87,7 +87,8 @@ impl Extents {
 ///
 /// # Errors
 /// When a run cannot be read, is not sorted, has lines of an index that is not asked for, or other
-/// lines than `extents` says; when scratch or `out` cannot be written.
+/// lines than `extents` says; when a file of an index would have 8 GiB or more; when scratch or `out`
+/// cannot be written.
 pub fn merge_to_layer<R: Read>(
     runs: Vec<R>,
     extents: &Extents,
@@ -129,8 +130,8 @@ pub fn merge_to_layer<R: Read>(
     out.write_all(&END).map_err(IndexError::Write)
 }
 
-fn begin(out: &mut impl Write, file: &str, size: u64) -> Result<(), IndexError> {
-    let header = header(&path(file), size).map_err(|e| IndexError::Write(io::Error::other(e)))?;
+fn begin(out: &mut impl Write, file: &'static str, size: u64) -> Result<(), IndexError> {
+    let header = header(&path(file), size).map_err(|_| IndexError::TooLarge { file, size })?;
     out.write_all(&header).map_err(IndexError::Write)
 }
 

@@ -221,6 +221,13 @@ fn a_layer_of_no_documents_has_empty_files() {
     let (none, scratch) = (Vec::<&[u8]>::new(), folder.path());
     merge_to_layer(none, &Extents::default(), &Index::ALL, scratch, &mut layer).unwrap();
     check_layer(&layer, folder.path());
+    // More than a header can say.
+    let mut extents = [0; Extents::BYTES];
+    extents[8..16].copy_from_slice(&(9_u64 << 30).to_be_bytes());
+    let (none, extents) = (Vec::<&[u8]>::new(), Extents::of_bytes(&extents));
+    let made = merge_to_layer(none, &extents, &Index::ALL, scratch, &mut Vec::new());
+    let refused = matches!(&made, Err(IndexError::TooLarge { size, .. }) if *size == 9 << 30);
+    assert!(refused, "{made:?}");
 }
 
 #[test]

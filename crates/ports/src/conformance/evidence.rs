@@ -1,6 +1,5 @@
 //! The suite of the evidence ports, for a ledger that can be filled.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use export_model::{
@@ -31,7 +30,7 @@ pub async fn evidence<S: Evidence + LedgerWriter>(fresh: impl AsyncFn() -> Arc<S
     sboms_by_subject(&*fresh().await).await;
     super::selectors::selectors(&*fresh().await).await;
     tenants_are_apart(&*fresh().await).await;
-    stats(&*fresh().await).await;
+    super::counting::records_are_counted(&*fresh().await).await;
 }
 
 /// A record of `acme` whose content is its id.
@@ -348,7 +347,7 @@ async fn watermarks_hide_what_is_newer<S: Evidence + LedgerWriter>(store: &S) {
 
 /// Four revisions of one upstream document, oldest first: without a time, then two of the same
 /// time, which their hashes order, then the newest.
-fn revisions(document: &str) -> Vec<AdmittedRecord> {
+pub(super) fn revisions(document: &str) -> Vec<AdmittedRecord> {
     let mut list: Vec<_> = ["one", "two", "three", "four"]
         .into_iter()
         .zip([None, Some(5), Some(5), Some(9)])
@@ -554,7 +553,7 @@ async fn sboms_by_subject<S: Evidence + LedgerWriter>(store: &S) {
     assert_eq!(globex, [""; 0]);
 }
 
-fn owned_by(owner: &Tenant, mut record: AdmittedRecord) -> AdmittedRecord {
+pub(super) fn owned_by(owner: &Tenant, mut record: AdmittedRecord) -> AdmittedRecord {
     record.tenant = owner.clone();
     record
 }
@@ -580,33 +579,4 @@ async fn tenants_are_apart<S: Evidence + LedgerWriter>(store: &S) {
             .unwrap();
         assert_eq!(page.bytes, record.canonical);
     }
-}
-
-async fn stats<S: Evidence + LedgerWriter>(store: &S) {
-    let globex = tenant("globex");
-    let mut list = revisions("document");
-    list.push(record(Kind::Vex, "s", "vex"));
-    list.push(owned_by(&globex, record(Kind::Vex, "s", "vex")));
-    append(store, &list).await;
-    let tenants: BTreeSet<_> = list.iter().map(|record| record.tenant.clone()).collect();
-    let tenants: Vec<_> = tenants.into_iter().collect();
-    assert_eq!(store.tenants().await.unwrap(), tenants);
-    let stats = store.stats().await.unwrap();
-    let found: Vec<_> = stats
-        .sources
-        .iter()
-        .map(|s| (s.tenant.as_str(), s.kind, s.records, s.superseded))
-        .collect();
-    assert_eq!(
-        found,
-        [
-            ("acme", Kind::Advisory, 1, 3),
-            ("acme", Kind::Vex, 1, 0),
-            ("globex", Kind::Vex, 1, 0)
-        ]
-    );
-    let size: usize = list[..4].iter().map(|record| record.canonical.len()).sum();
-    assert_eq!(stats.sources[0].bytes, size as u64);
-    assert_eq!(stats.sources[0].source, source("vendor", "stream"));
-    assert_eq!(stats.watermark, store.watermark(&globex).await.unwrap());
 }

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // These are tests.
 
+mod counting;
 mod evidence;
 mod gate;
 mod marks;

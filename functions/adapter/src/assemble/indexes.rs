@@ -99,7 +99,11 @@ fn merge(
             let file = File::create_new(&path).map_err(writing)?;
             let mut file = BufWriter::with_capacity(COPY, file);
             let mut open = OpenRuns::open(some, proceed)?;
-            let extents = merge_to_run(open.readers(), &mut file).map_err(merging)?;
+            let extents = merge_to_run(open.readers(), &mut file).map_err(|error| match error {
+                // Here it is scratch that cannot be written, not who stores that has stopped.
+                IndexError::Write(error) => writing(error),
+                error => merging(error),
+            })?;
             open.close()?;
             file.write_all(&extents.to_bytes())
                 .and_then(|()| file.flush())
@@ -218,9 +222,74 @@ fn failed(scratch: &Path, proceed: &dyn Fn() -> bool, error: &IndexError) -> Pha
         IndexError::File { .. } | IndexError::Read(_) | IndexError::Damaged { .. } => {
             PhaseError::permanent(ErrorCode::Storage, told(error))
         }
+        IndexError::TooLarge { .. } => PhaseError::permanent(ErrorCode::TooManyParts, told(error)),
         other => {
             let detail = format!("merging indexes: {}", told(other));
             PhaseError::permanent(ErrorCode::Internal, detail)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use export_model::RunKey;
+
+    use super::*;
+
+    const LINE: &[u8] = b"{\"purl\":\"a\",\"path\":\"x\"}\n";
+
+    /// A run of one line, and what follows its lines.
+    fn run(lines: u64, bytes: u64) -> Vec<u8> {
+        let mut run = LINE.to_vec();
+        for number in [0, 0, lines, bytes, 0, 0, 0, 0] {
+            run.extend_from_slice(&number.to_be_bytes());
+        }
+        run
+    }
+
+    /// Merges a run file that was to be `written` and is `found`; gives the layer's size.
+    fn merged(written: &[u8], found: &[u8]) -> Result<u64, PhaseError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        std::fs::write(&path, found).unwrap();
+        let key = RunKey {
+            tenant: "acme".parse().unwrap(),
+            run: "018f0000-0000-7000-8000-000000000001".parse().unwrap(),
+        };
+        let unread = Some(StagedFile {
+            object: ObjectKey::new(&key, "t", "runs/part-00000").unwrap(),
+            size: written.len() as u64,
+            sha256: Sha256Digest::of(written),
+        });
+        let runs = vec![RunAt { path, unread }];
+        let (frames, _stored) = mpsc::channel(16);
+        let pool = FramePool::new(1);
+        let proceed = || true;
+        merge(&[Index::Purl], runs, folder.path(), &proceed, &pool, frames).map(|(size, _)| size)
+    }
+
+    #[test]
+    fn a_run_that_is_not_what_was_written_is_refused() {
+        let whole = run(1, LINE.len() as u64);
+        // Two headers, the line and an offset, each in a block, and the end.
+        assert_eq!(merged(&whole, &whole).unwrap(), 6 * 512);
+        let (mut other, mut counts) = (whole.clone(), whole.clone());
+        other[9] = b'b';
+        *counts.last_mut().unwrap() ^= 1;
+        let short = whole[1..].to_vec();
+        for (found, words) in [
+            // It is a line like any other.
+            (&other, "has the digest"),
+            (&counts, "has the digest"),
+            (&run(2, 2 * LINE.len() as u64), "as many lines"),
+            (&short, "no line of an index"),
+            (&vec![0; 10], "does not say what is in it"),
+        ] {
+            let failure = merged(&whole, found).unwrap_err().failure();
+            assert_eq!(failure.error_code, ErrorCode::Storage, "{failure:?}");
+            assert!(failure.detail.contains(words), "{failure:?}");
         }
     }
 }
